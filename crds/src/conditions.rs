@@ -1,0 +1,140 @@
+//! The condition types and reasons that status may hold, each with what it tells a person.
+//!
+//! They are a contract with everything that waits on them (`kubectl wait`, GitOps health checks), so they are enums here
+//! and text only on the wire.
+
+use std::fmt;
+
+/// What a condition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// Everything that the spec asks for is there and works.
+    Ready,
+    /// At least the wanted number of API pods are available.
+    ApiAvailable,
+    /// PostgreSQL accepts connections.
+    PostgresReady,
+    /// Redis accepts connections.
+    RedisReady,
+    /// The signals that scaling needs are fresh.
+    MetricsAvailable,
+    /// The operator decides and writes the number of replicas.
+    ScalingActive,
+    /// The number of replicas is not what the signals alone ask for.
+    ScalingLimited,
+}
+
+impl ConditionType {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::ApiAvailable => "ApiAvailable",
+            Self::PostgresReady => "PostgresReady",
+            Self::RedisReady => "RedisReady",
+            Self::MetricsAvailable => "MetricsAvailable",
+            Self::ScalingActive => "ScalingActive",
+            Self::ScalingLimited => "ScalingLimited",
+        }
+    }
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a condition has its status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// All is as the spec asks.
+    AsSpecified,
+    /// Pods are being made or replaced.
+    Progressing,
+    /// Pods run but are not ready.
+    PodsNotReady,
+    /// A container image cannot be pulled.
+    ImagePullFailed,
+    /// A container starts and ends again and again.
+    CrashLooping,
+    /// The API server refused to create pods (quota, admission).
+    PodsRefused,
+    /// No node has room for a pod.
+    Unschedulable,
+    /// The resource holds something that cannot work.
+    InvalidSpec,
+    /// An object of a name that the operator needs belongs to somebody else.
+    ForeignObject,
+    /// The API server refused a write of the operator.
+    Forbidden,
+    /// A write failed for a reason that passes.
+    ApplyFailed,
+    /// The section is not in the spec.
+    NotManaged,
+    /// Every signal is fresh.
+    SignalsFresh,
+    /// Prometheus has no data of the pods.
+    NoData,
+    /// Data is too old.
+    StaleData,
+    /// Data cannot be a number of requests per second.
+    InvalidData,
+    /// Prometheus does not answer.
+    SourceUnreachable,
+    /// The spec names a Prometheus endpoint that the administrator did not define.
+    UnknownEndpoint,
+    /// `mode: Auto`.
+    Auto,
+    /// `mode: Observe`.
+    Observing,
+    /// `mode: Paused`.
+    Paused,
+    /// Nothing limited the number.
+    NotLimited,
+    /// `minReplicas` is more than the signals ask for.
+    AtMinimum,
+    /// `maxReplicas` is less than the signals ask for.
+    AtMaximum,
+    /// A cooldown or an observation window holds a decrease.
+    DecreaseHeld,
+}
+
+impl Reason {
+    /// The CamelCase word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AsSpecified => "AsSpecified",
+            Self::Progressing => "Progressing",
+            Self::PodsNotReady => "PodsNotReady",
+            Self::ImagePullFailed => "ImagePullFailed",
+            Self::CrashLooping => "CrashLooping",
+            Self::PodsRefused => "PodsRefused",
+            Self::Unschedulable => "Unschedulable",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::ForeignObject => "ForeignObject",
+            Self::Forbidden => "Forbidden",
+            Self::ApplyFailed => "ApplyFailed",
+            Self::NotManaged => "NotManaged",
+            Self::SignalsFresh => "SignalsFresh",
+            Self::NoData => "NoData",
+            Self::StaleData => "StaleData",
+            Self::InvalidData => "InvalidData",
+            Self::SourceUnreachable => "SourceUnreachable",
+            Self::UnknownEndpoint => "UnknownEndpoint",
+            Self::Auto => "Auto",
+            Self::Observing => "Observing",
+            Self::Paused => "Paused",
+            Self::NotLimited => "NotLimited",
+            Self::AtMinimum => "AtMinimum",
+            Self::AtMaximum => "AtMaximum",
+            Self::DecreaseHeld => "DecreaseHeld",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,40 @@
+//! Every default of the resource: one constant, one sentence why.
+//!
+//! The schema carries them, so `kubectl get -o yaml` shows what is in force. They never change within v1alpha1.
+
+/// Where the API listens: what the shipped API server and most small frameworks use.
+pub const API_PORT: i32 = 5000;
+/// Port of the API's Service: plain HTTP, so that in-cluster callers write no port.
+pub const SERVICE_PORT: i32 = 80;
+/// CPU request of an API pod: a quarter core serves a few hundred small requests per second.
+pub const API_CPU_REQUEST: &str = "250m";
+/// Memory request of an API pod.
+pub const API_MEMORY_REQUEST: &str = "256Mi";
+/// CPU limit of an API pod: room for start-up and short peaks.
+pub const API_CPU_LIMIT: &str = "500m";
+/// Memory limit of an API pod: twice the request, so a leak ends in one pod.
+pub const API_MEMORY_LIMIT: &str = "512Mi";
+/// Two replicas, so that one pod or one node may go.
+pub const MIN_REPLICAS: i32 = 2;
+/// Ten replicas: a bound that a small cluster can pay for.
+pub const MAX_REPLICAS: i32 = 10;
+/// Average CPU utilisation (percent of the request) that the HPA aims at.
+pub const CPU_UTILIZATION: i32 = 70;
+/// Average memory utilisation (percent of the request) that the HPA aims at.
+pub const MEMORY_UTILIZATION: i32 = 80;
+/// Requests per second that one replica is trusted with until it has been measured.
+pub const REQUESTS_PER_SECOND_PER_REPLICA: f64 = 100.0;
+/// Seconds between two routine increases; present demand never waits for it.
+pub const SCALE_UP_COOLDOWN_SECONDS: i32 = 300;
+/// Seconds after the last increase before anything is lowered.
+pub const SCALE_DOWN_COOLDOWN_SECONDS: i32 = 600;
+/// Name of the Prometheus endpoint that the administrator's chart values define.
+pub const METRICS_ENDPOINT: &str = "default";
+/// The project's PostgreSQL image: the official server with pgBackRest beside it.
+pub const POSTGRES_IMAGE: &str = "ghcr.io/pathfinder/postgres:17";
+/// Volume of one PostgreSQL member.
+pub const POSTGRES_STORAGE: &str = "10Gi";
+/// The project's Redis image.
+pub const REDIS_IMAGE: &str = "ghcr.io/pathfinder/redis:8";
+/// Volume of one Redis member.
+pub const REDIS_STORAGE: &str = "1Gi";
