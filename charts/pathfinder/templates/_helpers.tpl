@@ -1,0 +1,87 @@
+{{/*
+The operator's objects have fixed names: its Lease does too, so a namespace holds one release, and a second one is
+refused by Helm instead of sharing the Lease by accident.
+*/}}
+{{- define "pathfinder.name" -}}
+pathfinder-operator
+{{- end }}
+
+{{- define "pathfinder.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "pathfinder.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "pathfinder.labels" -}}
+{{ include "pathfinder.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{- define "pathfinder.serviceAccount" -}}
+{{- if .Values.serviceAccount.name -}}
+{{ .Values.serviceAccount.name }}
+{{- else if .Values.serviceAccount.create -}}
+{{ include "pathfinder.name" . }}
+{{- else -}}
+{{ fail "serviceAccount.create is false: set serviceAccount.name to the ServiceAccount that the operator should use" }}
+{{- end }}
+{{- end }}
+
+{{- define "pathfinder.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/*
+What the operator may do where it works: the same rules in a ClusterRole (whole cluster) or in one Role per namespace.
+Server-side apply is a patch, and a create as well when the object does not exist yet.
+*/}}
+{{- define "pathfinder.operatorRules" -}}
+- apiGroups: [pathfinder.dev]
+  resources: [pathfinderclusters]
+  verbs: [get, list, watch]
+- apiGroups: [pathfinder.dev]
+  resources: [pathfinderclusters/status]
+  verbs: [patch]
+# Every object we make names its PathfinderCluster as controlling owner with blockOwnerDeletion. Where the admission
+# plugin OwnerReferencesPermissionEnforcement is on (OpenShift), setting that needs this permission.
+- apiGroups: [pathfinder.dev]
+  resources: [pathfinderclusters/finalizers]
+  verbs: [update]
+- apiGroups: [""]
+  resources: [configmaps, serviceaccounts, services]
+  verbs: [get, list, watch, create, patch, delete]
+# By name only: no list, no watch, and no delete (generated passwords outlive their PathfinderCluster).
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, create, patch]
+- apiGroups: [apps]
+  resources: [deployments, statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [apps]
+  resources: [deployments/scale]
+  verbs: [get, update, patch]
+- apiGroups: [autoscaling]
+  resources: [horizontalpodautoscalers]
+  verbs: [get, list, watch, create, update, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [get, list, watch, create, patch, delete]
+# What the figures are joined to and what status is computed from: read, never written.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims, pods]
+  verbs: [get, list, watch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
