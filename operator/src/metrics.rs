@@ -1,0 +1,174 @@
+//! The operator's own metrics: reconciles, writes, scale decisions.
+//!
+//! Label values are `&'static str`, names of resources, or kinds: never text from errors.
+
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// Labels of a reconcile's outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// `ok`, or the class of the error.
+    pub result: &'static str,
+    /// The verb that failed, or `none`.
+    pub verb: &'static str,
+}
+
+/// Labels of a write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WriteLabels {
+    /// Kind of the object.
+    pub kind: String,
+    /// `create`, `apply`, `patch`, `delete`.
+    pub verb: &'static str,
+}
+
+/// Labels that name a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResourceLabels {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// Labels of a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DecisionLabels {
+    /// `raise`, `hold` or `lower`.
+    pub action: &'static str,
+}
+
+/// Every metric family, and the registry that they are in.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    /// Finished reconciles.
+    pub reconciles: Family<Outcome, Counter>,
+    /// Seconds that a reconcile took.
+    pub reconcile_seconds: Histogram,
+    /// Reconciles that run now.
+    pub reconciles_running: Gauge,
+    /// Triggers that wait for a reconcile, or are being reconciled.
+    pub queue: Gauge,
+    /// Writes to the API server.
+    pub writes: Family<WriteLabels, Counter>,
+    /// Decisions made.
+    pub decisions: Family<DecisionLabels, Counter>,
+    /// Replicas that the decision asks for.
+    pub wanted_replicas: Family<ResourceLabels, Gauge>,
+    /// Replicas ordered.
+    pub applied_replicas: Family<ResourceLabels, Gauge>,
+    /// Age of the oldest sample used, in seconds.
+    pub signal_age_seconds: Family<ResourceLabels, Gauge<f64, AtomicU64>>,
+    /// Seconds that one tick of the scaling loop took.
+    pub tick_seconds: Histogram,
+    /// 1 while this replica leads.
+    pub leader: Gauge,
+}
+
+impl Metrics {
+    /// Registers every family under the prefix `pathfinder`.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("pathfinder");
+        let metrics = Self {
+            registry: Arc::default(),
+            reconciles: Family::default(),
+            reconcile_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
+            reconciles_running: Gauge::default(),
+            queue: Gauge::default(),
+            writes: Family::default(),
+            decisions: Family::default(),
+            wanted_replicas: Family::default(),
+            applied_replicas: Family::default(),
+            signal_age_seconds: Family::default(),
+            tick_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
+            leader: Gauge::default(),
+        };
+        registry.register("reconciles", "Finished reconciles", metrics.reconciles.clone());
+        registry.register(
+            "reconcile_duration_seconds",
+            "Duration of a reconcile",
+            metrics.reconcile_seconds.clone(),
+        );
+        registry.register(
+            "reconciles_running",
+            "Reconciles that run now",
+            metrics.reconciles_running.clone(),
+        );
+        registry.register(
+            "queue_length",
+            "Resources with a trigger not yet reconciled",
+            metrics.queue.clone(),
+        );
+        registry.register("writes", "Writes to the API server", metrics.writes.clone());
+        registry.register("scale_decisions", "Scale decisions", metrics.decisions.clone());
+        registry.register(
+            "scale_wanted_replicas",
+            "Replicas that the decision asks for",
+            metrics.wanted_replicas.clone(),
+        );
+        registry.register(
+            "scale_applied_replicas",
+            "Replicas ordered",
+            metrics.applied_replicas.clone(),
+        );
+        registry.register(
+            "signal_age_seconds",
+            "Age of the oldest sample used",
+            metrics.signal_age_seconds.clone(),
+        );
+        registry.register(
+            "scale_tick_duration_seconds",
+            "Duration of a scaling tick",
+            metrics.tick_seconds.clone(),
+        );
+        registry.register("leader", "Whether this replica leads", metrics.leader.clone());
+        Self {
+            registry: Arc::new(registry),
+            ..metrics
+        }
+    }
+
+    /// Everything in the text format.
+    ///
+    /// # Errors
+    /// When a family cannot be written as text.
+    pub fn render(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Counts one finished reconcile.
+    pub fn reconciled(&self, outcome: &Outcome, took: Duration) {
+        self.reconciles.get_or_create(outcome).inc();
+        self.reconcile_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Forgets a resource that is gone, so that its last values do not stay for ever.
+    pub fn forget(&self, labels: &ResourceLabels) {
+        self.wanted_replicas.remove(labels);
+        self.applied_replicas.remove(labels);
+        self.signal_age_seconds.remove(labels);
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,100 @@
+//! Writes orders: the HPA's bounds by a merge patch with uid, replicas by a guarded update of `/scale`.
+//!
+//! IO. An increase that was decided on an old view must never become a decrease, so `/scale` is read first and written
+//! with its resourceVersion.
+
+use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v1::Scale, autoscaling::v2::HorizontalPodAutoscaler};
+use kube::{
+    Api,
+    api::{ApiResource, PostParams},
+};
+use pathfinder_scaling::Replicas;
+use serde_json::json;
+
+use crate::{
+    client::{CallError, Target, Writer, call},
+    cluster::{Cluster, ClusterId},
+    names::{self, Component},
+    reconcile::apply::Applied,
+    scale::orders::Bounds,
+};
+
+/// Moves the HPA's bounds, both in one write, on exactly the HPA that was seen.
+///
+/// # Errors
+/// [`CallError`]; 409 when the HPA is another one by now.
+pub async fn set_bounds(writer: &Writer, id: &ClusterId, (uid, bounds): (&str, Bounds)) -> Result<(), CallError> {
+    let resource = ApiResource::erase::<HorizontalPodAutoscaler>(&());
+    let name = names::component(&id.name, Component::Api);
+    let to = Target {
+        resource: &resource,
+        namespace: &id.namespace,
+        name: &name,
+    };
+    let body = json!({
+        "metadata": {"uid": uid},
+        "spec": {"minReplicas": bounds.min.get(), "maxReplicas": bounds.max.get()},
+    });
+    writer.merge(&to, names::MANAGER_SCALE, &body).await.map(drop)
+}
+
+/// Raises the Deployment to `replicas` unless it already has as many.
+///
+/// # Errors
+/// [`CallError`]; 409 when somebody else scaled in between, to be looked at again at the next tick.
+pub async fn raise(writer: &Writer, id: &ClusterId, replicas: Replicas) -> Result<(), CallError> {
+    let name = names::component(&id.name, Component::Api);
+    let api: Api<Deployment> = Api::namespaced(writer.client().clone(), &id.namespace);
+    let mut scale: Scale = call(
+        || format!("reading the scale of Deployment {}/{name}", id.namespace),
+        api.get_scale(&name),
+    )
+    .await?;
+    let ordered = scale.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or_default();
+    let wanted = i32::try_from(replicas.get()).unwrap_or(i32::MAX);
+    if ordered >= wanted {
+        return Ok(());
+    }
+    scale.spec.get_or_insert_default().replicas = Some(wanted);
+    let resource = ApiResource::erase::<Deployment>(&());
+    let to = Target {
+        resource: &resource,
+        namespace: &id.namespace,
+        name: &name,
+    };
+    let params = PostParams {
+        field_manager: Some(names::MANAGER_SCALE.to_owned()),
+        ..PostParams::default()
+    };
+    call(
+        || format!("scaling {to} to {wanted}"),
+        api.replace_scale(&name, &params, &scale),
+    )
+    .await?;
+    writer.wrote(&to, "scale");
+    Ok(())
+}
+
+/// Gives a Deployment that was just made the replicas that it should have, before the HPA looks at it.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn restore(
+    writer: &Writer,
+    cluster: &Cluster,
+    applied: &Applied,
+    last_ordered: Option<Replicas>,
+) -> Result<(), CallError> {
+    let floor = applied
+        .autoscaler
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.min_replicas)
+        .unwrap_or_default();
+    let floor = Replicas::new(u32::try_from(floor).unwrap_or_default());
+    let replicas = cluster
+        .scaling
+        .policy
+        .clamp(last_ordered.map_or(floor, |last| last.max(floor)));
+    raise(writer, &cluster.id, replicas).await
+}

@@ -1,0 +1,13 @@
+//! The scaling loop: every few seconds, for all clusters together, ask, decide, order, report.
+//!
+//! `query`, `reading` and `orders` are pure; `prometheus`, `actuate` and `tick` do the IO. The law itself lives in the crate
+//! `pathfinder-scaling`, which knows nothing of Kubernetes.
+
+pub mod actuate;
+pub mod orders;
+pub mod prometheus;
+pub mod query;
+pub mod reading;
+pub mod report;
+pub mod state;
+pub mod tick;

@@ -1,0 +1,295 @@
+//! From samples of pods to one four-valued signal of a cluster.
+//!
+//! Pure. Samples are joined to clusters by the operator's own pod cache, so any usual scrape configuration works and a
+//! silent pod is seen. A sum over some of the pods is a lower bound: it may raise, it never lowers.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use pathfinder_scaling::{MissingReason, RequestsPerSecond, Signal};
+
+/// What Prometheus says of one pod. A part that it did not return is `None`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PodSample {
+    /// Requests per second, raw.
+    pub rate: Option<f64>,
+    /// 1 up, 0 down.
+    pub up: Option<f64>,
+    /// Unix seconds of the newest sample.
+    pub sampled: Option<f64>,
+}
+
+/// All pods of one endpoint's answer, by (namespace, pod).
+pub type Samples = HashMap<(String, String), PodSample>;
+
+/// What one look at an endpoint gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It answered.
+    Samples(Samples),
+    /// It did not, in time or in form.
+    Unreachable,
+    /// The administrator did not define it.
+    Unknown,
+}
+
+/// The requests per second of the cluster whose API pods these are.
+///
+/// `enough` says whether a lower bound already asks for more than is ordered; then a silent pod does not matter.
+pub fn requests_per_second(
+    answer: &Answer,
+    pods: &[&Pod],
+    (max_age, now): (Duration, Timestamp),
+    enough: impl Fn(RequestsPerSecond) -> bool,
+) -> Signal {
+    let samples = match answer {
+        Answer::Samples(samples) => samples,
+        Answer::Unreachable => {
+            return Signal::Missing {
+                reason: MissingReason::SourceUnreachable,
+            };
+        }
+        Answer::Unknown => {
+            return Signal::Missing {
+                reason: MissingReason::SourceUnknown,
+            };
+        }
+    };
+    let mut sum = 0.0;
+    let mut oldest = Duration::ZERO;
+    let mut silent = None;
+    let mut heard = false;
+    for pod in pods {
+        match of_pod(samples, pod, (max_age, now)) {
+            Signal::Fresh { value, age } => {
+                heard = true;
+                sum += value.get();
+                oldest = oldest.max(age);
+            }
+            invalid @ Signal::Invalid { .. } => return invalid,
+            gap @ (Signal::Stale { .. } | Signal::Missing { .. }) if counts(pod, max_age, now) => {
+                silent = silent.or(Some(gap));
+            }
+            // A pod that is just starting or not ready carries no traffic that matters yet.
+            Signal::Stale { .. } | Signal::Missing { .. } => {}
+        }
+    }
+    let total = Signal::classify(sum, oldest, max_age);
+    match (silent, total) {
+        (None, total) if heard => total,
+        (None, _) => Signal::Missing {
+            reason: MissingReason::NotScraped,
+        },
+        (Some(_), Signal::Fresh { value, .. }) if heard && enough(value) => total,
+        (Some(gap), _) => gap,
+    }
+}
+
+fn of_pod(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Timestamp)) -> Signal {
+    let key = (
+        pod.metadata.namespace.clone().unwrap_or_default(),
+        pod.metadata.name.clone().unwrap_or_default(),
+    );
+    let Some(sample) = samples.get(&key) else {
+        return Signal::Missing {
+            reason: MissingReason::NotScraped,
+        };
+    };
+    match (sample.up, sample.rate, sample.sampled) {
+        (Some(up), ..) if up < 1.0 => Signal::Missing {
+            reason: MissingReason::TargetDown,
+        },
+        (Some(_), Some(rate), Some(at)) => Signal::classify(rate, age(at, now), max_age),
+        // Scraped, and it has no such series: nobody asked it anything yet.
+        (Some(_), _, None) => Signal::classify(0.0, Duration::ZERO, max_age),
+        // Never scraped, or only once: a rate needs two samples.
+        (None, ..) | (Some(_), None, Some(_)) => Signal::Missing {
+            reason: MissingReason::NotScraped,
+        },
+    }
+}
+
+fn age(sampled: f64, now: Timestamp) -> Duration {
+    // A clock that runs a little ahead makes no sample younger than now.
+    Duration::try_from_secs_f64(now.as_duration().as_secs_f64() - sampled).unwrap_or(Duration::ZERO)
+}
+
+// Only a pod that has been ready long enough to have been sampled twice must be heard of.
+fn counts(pod: &Pod, grace: Duration, now: Timestamp) -> bool {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return false;
+    }
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .filter(|it| it.type_ == "Ready" && it.status == "True")
+        .any(|it| {
+            it.last_transition_time
+                .as_ref()
+                .is_none_or(|since| now.duration_since(since.0).unsigned_abs() >= grace && now >= since.0)
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{
+        api::core::v1::{PodCondition, PodStatus},
+        apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    };
+    use pathfinder_scaling::InvalidReason;
+
+    use super::*;
+
+    const MAX_AGE: Duration = Duration::from_secs(15);
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(1_000_000).unwrap()
+    }
+
+    fn pod(name: &str, ready_for_seconds: i64) -> Pod {
+        let ready = PodCondition {
+            type_: "Ready".into(),
+            status: "True".into(),
+            last_transition_time: Some(Time(Timestamp::from_second(1_000_000 - ready_for_seconds).unwrap())),
+            ..PodCondition::default()
+        };
+        Pod {
+            metadata: ObjectMeta {
+                name: Some(name.into()),
+                namespace: Some("shop".into()),
+                ..ObjectMeta::default()
+            },
+            status: Some(PodStatus {
+                conditions: Some(vec![ready]),
+                ..PodStatus::default()
+            }),
+            ..Pod::default()
+        }
+    }
+
+    fn fresh(rate: f64) -> PodSample {
+        PodSample {
+            rate: Some(rate),
+            up: Some(1.0),
+            sampled: Some(999_998.0),
+        }
+    }
+
+    fn look(samples: &[(&str, PodSample)], pods: &[Pod], enough: bool) -> Signal {
+        let samples = samples
+            .iter()
+            .map(|(name, sample)| (("shop".into(), (*name).into()), *sample))
+            .collect();
+        let pods: Vec<&Pod> = pods.iter().collect();
+        requests_per_second(&Answer::Samples(samples), &pods, (MAX_AGE, now()), |_| enough)
+    }
+
+    #[test]
+    fn the_rates_of_all_pods_are_added_and_the_oldest_sample_counts() {
+        let older = PodSample {
+            sampled: Some(999_994.0),
+            ..fresh(50.0)
+        };
+        let signal = look(
+            &[("a", fresh(100.0)), ("b", older)],
+            &[pod("a", 100), pod("b", 100)],
+            false,
+        );
+        let Signal::Fresh { value, age } = signal else {
+            panic!("{signal:?}")
+        };
+        assert!((value.get() - 150.0).abs() < 1e-9);
+        assert_eq!(age.as_secs(), 6);
+    }
+
+    #[test]
+    fn a_silent_pod_makes_the_sum_a_lower_bound_that_may_raise_but_never_lower() {
+        let pods = [pod("a", 100), pod("b", 100)];
+        let lowering = look(&[("a", fresh(100.0))], &pods, false);
+        assert_eq!(
+            lowering,
+            Signal::Missing {
+                reason: MissingReason::NotScraped
+            }
+        );
+        assert!(matches!(
+            look(&[("a", fresh(100.0))], &pods, true),
+            Signal::Fresh { .. }
+        ));
+    }
+
+    #[test]
+    fn a_pod_that_became_ready_just_now_is_not_waited_for() {
+        assert!(matches!(
+            look(&[("a", fresh(100.0))], &[pod("a", 100), pod("b", 3)], false),
+            Signal::Fresh { .. }
+        ));
+    }
+
+    #[test]
+    fn a_target_that_is_down_is_missing_not_zero() {
+        let down = PodSample {
+            up: Some(0.0),
+            ..PodSample::default()
+        };
+        assert_eq!(
+            look(&[("a", down)], &[pod("a", 100)], false),
+            Signal::Missing {
+                reason: MissingReason::TargetDown
+            }
+        );
+    }
+
+    #[test]
+    fn up_and_scraped_without_a_series_is_zero() {
+        let quiet = PodSample {
+            up: Some(1.0),
+            ..PodSample::default()
+        };
+        let signal = look(&[("a", quiet)], &[pod("a", 100)], false);
+        assert!(
+            matches!(signal, Signal::Fresh { value, .. } if value.get() == 0.0),
+            "{signal:?}"
+        );
+    }
+
+    #[test]
+    fn an_old_sample_is_stale_whatever_its_rate_says() {
+        let old = PodSample {
+            sampled: Some(999_900.0),
+            ..fresh(100.0)
+        };
+        assert_eq!(
+            look(&[("a", old)], &[pod("a", 200)], false),
+            Signal::Stale {
+                age: Duration::from_secs(100)
+            }
+        );
+    }
+
+    #[test]
+    fn not_a_number_is_invalid_for_the_whole_cluster() {
+        let signal = look(
+            &[("a", fresh(f64::NAN)), ("b", fresh(1.0))],
+            &[pod("a", 100), pod("b", 100)],
+            true,
+        );
+        assert_eq!(
+            signal,
+            Signal::Invalid {
+                reason: InvalidReason::NotANumber
+            }
+        );
+    }
+
+    #[test]
+    fn no_pod_heard_of_is_missing() {
+        assert_eq!(
+            look(&[], &[], false),
+            Signal::Missing {
+                reason: MissingReason::NotScraped
+            }
+        );
+    }
+}

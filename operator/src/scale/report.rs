@@ -1,0 +1,232 @@
+//! From a decision record to status and conditions of scaling, in words that stay the same while the world does.
+//!
+//! Pure but for `write`, which sends what is given to it.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{ResourceExt, api::ApiResource};
+use pathfinder_crds::{ConditionType, PathfinderCluster, Reason, ScalingStatus, SignalStatus, SignalVerdict};
+use pathfinder_scaling::{Limit, MissingReason, Mode, Record, SignalRow, Verdict};
+use serde_json::json;
+
+use crate::{
+    client::{CallError, Target, Writer},
+    names,
+    status::{self, Finding, finding},
+};
+
+/// The condition types of the scaling loop.
+pub const SCALING: [ConditionType; 3] = [
+    ConditionType::MetricsAvailable,
+    ConditionType::ScalingActive,
+    ConditionType::ScalingLimited,
+];
+
+/// The record as status shows it.
+pub fn scaling_status(record: &Record) -> ScalingStatus {
+    ScalingStatus {
+        replicas: count(record.result),
+        previous: count(record.previous),
+        why: record.sentence(),
+        time: Time(status::whole_seconds(record.at)),
+        signals: record.signals.iter().map(signal).collect(),
+        limits: record.limits.iter().map(|limit| limit.name().to_owned()).collect(),
+    }
+}
+
+fn count(replicas: pathfinder_scaling::Replicas) -> i32 {
+    i32::try_from(replicas.get()).unwrap_or(i32::MAX)
+}
+
+fn signal(row: &SignalRow) -> SignalStatus {
+    SignalStatus {
+        name: row.name.name().to_owned(),
+        verdict: match row.verdict {
+            Verdict::Fresh => SignalVerdict::Fresh,
+            Verdict::Stale => SignalVerdict::Stale,
+            Verdict::Missing(_) => SignalVerdict::Missing,
+            Verdict::Invalid(_) => SignalVerdict::Invalid,
+        },
+        // NaN and infinities have no place in JSON.
+        value: row.value.filter(|value| value.is_finite()).map(rounded),
+        age_seconds: row.age_seconds.filter(|age| age.is_finite()).map(rounded),
+        asked: row.asked.map(count),
+    }
+}
+
+// Three digits are what a person reads.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// What a record says about scaling, without figures that change at every tick.
+pub fn findings(record: &Record, mode: Mode, (endpoint, defined): (&str, &[&str])) -> Vec<Finding> {
+    vec![
+        metrics(record, endpoint, defined),
+        active(mode),
+        limited(&record.limits),
+    ]
+}
+
+fn metrics(record: &Record, endpoint: &str, defined: &[&str]) -> Finding {
+    let verdict = record
+        .signals
+        .first()
+        .map_or(Verdict::Missing(MissingReason::NotAskedYet), |row| row.verdict);
+    let type_ = ConditionType::MetricsAvailable;
+    let (reason, message) = match verdict {
+        Verdict::Fresh => return finding(type_, Ok(Reason::SignalsFresh), String::new()),
+        Verdict::Stale => (
+            Reason::StaleData,
+            format!("the samples of Prometheus endpoint {endpoint} are too old"),
+        ),
+        Verdict::Invalid(why) => (Reason::InvalidData, format!("Prometheus endpoint {endpoint}: {why}")),
+        Verdict::Missing(MissingReason::SourceUnknown) => (
+            Reason::UnknownEndpoint,
+            format!(
+                "spec.scaling.metrics.endpoint: {endpoint} is not defined by the operator's administrator (defined: {}); write one of these, or ask for it in the chart value prometheus.endpoints",
+                if defined.is_empty() {
+                    "none".to_owned()
+                } else {
+                    defined.join(", ")
+                }
+            ),
+        ),
+        Verdict::Missing(MissingReason::SourceUnreachable) => (
+            Reason::SourceUnreachable,
+            format!("Prometheus endpoint {endpoint} does not answer"),
+        ),
+        Verdict::Missing(
+            why @ (MissingReason::TargetDown | MissingReason::NotScraped | MissingReason::NotAskedYet),
+        ) => (Reason::NoData, format!("Prometheus endpoint {endpoint}: {why}")),
+    };
+    finding(type_, Err(reason), format!("{message}; replicas are held"))
+}
+
+fn active(mode: Mode) -> Finding {
+    let type_ = ConditionType::ScalingActive;
+    match mode {
+        Mode::Auto => finding(type_, Ok(Reason::Auto), String::new()),
+        Mode::Observe => finding(
+            type_,
+            Err(Reason::Observing),
+            "mode is Observe: decided and explained, not written".into(),
+        ),
+        Mode::Paused => finding(
+            type_,
+            Err(Reason::Paused),
+            "mode is Paused: replicas are left as they are".into(),
+        ),
+    }
+}
+
+fn limited(limits: &[Limit]) -> Finding {
+    let type_ = ConditionType::ScalingLimited;
+    let has = |wanted: fn(&Limit) -> bool| limits.iter().any(wanted);
+    let held = |limit: &Limit| match limit {
+        Limit::ScaleDownCooldown { .. } | Limit::RecentDemand { .. } | Limit::WindowNotFull { .. } | Limit::Rollout => {
+            true
+        }
+        Limit::MinReplicas { .. }
+        | Limit::MaxReplicas { .. }
+        | Limit::ScaleUpCooldown { .. }
+        | Limit::Freshness
+        | Limit::Mode { .. } => false,
+    };
+    if has(|limit| matches!(limit, Limit::MaxReplicas { .. })) {
+        let message = "the signals ask for more than maxReplicas: raise it, or make each replica serve more";
+        finding(type_, Ok(Reason::AtMaximum), message.into())
+    } else if has(held) {
+        finding(
+            type_,
+            Ok(Reason::DecreaseHeld),
+            "fewer would do; a cooldown, window or rollout holds the decrease".into(),
+        )
+    } else if has(|limit| matches!(limit, Limit::MinReplicas { .. })) {
+        finding(
+            type_,
+            Ok(Reason::AtMinimum),
+            "the signals ask for fewer than minReplicas".into(),
+        )
+    } else {
+        finding(type_, Err(Reason::NotLimited), String::new())
+    }
+}
+
+/// The scaling half of a status.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScaleReport {
+    /// The last change of the result.
+    pub scaling: Option<ScalingStatus>,
+    /// The conditions of scaling.
+    pub conditions: Vec<Condition>,
+}
+
+impl ScaleReport {
+    /// What the resource says now.
+    pub fn of(resource: &PathfinderCluster) -> Self {
+        let status = resource.status.clone().unwrap_or_default();
+        let mut conditions = status::of_types(&status.conditions, &SCALING);
+        conditions.sort_by(|one, other| one.type_.cmp(&other.type_));
+        Self {
+            scaling: status.scaling,
+            conditions,
+        }
+    }
+
+    /// What it should say, given what it says.
+    #[must_use]
+    pub fn next(
+        &self,
+        findings: &[Finding],
+        changed: Option<ScalingStatus>,
+        (generation, now): (i64, Timestamp),
+    ) -> Self {
+        let mut conditions = status::conditions(findings, &self.conditions, generation, now);
+        for condition in &mut conditions {
+            // A new generation alone is no news; the structural loop records it.
+            if let Some(old) = self.conditions.iter().find(|old| old.type_ == condition.type_)
+                && old.status == condition.status
+                && old.reason == condition.reason
+                && old.message == condition.message
+            {
+                condition.observed_generation = old.observed_generation;
+            }
+        }
+        // Nothing found about a type leaves what was said of it.
+        let kept = self
+            .conditions
+            .iter()
+            .filter(|old| findings.iter().all(|new| new.type_.as_str() != old.type_));
+        conditions.extend(kept.cloned());
+        conditions.sort_by(|one, other| one.type_.cmp(&other.type_));
+        Self {
+            scaling: changed.or_else(|| self.scaling.clone()),
+            conditions,
+        }
+    }
+}
+
+/// Writes the scaling half of a status.
+///
+/// # Errors
+/// [`CallError`].
+pub async fn write(writer: &Writer, resource: &PathfinderCluster, report: &ScaleReport) -> Result<(), CallError> {
+    let kind = ApiResource::erase::<PathfinderCluster>(&());
+    let namespace = resource.namespace().unwrap_or_default();
+    let to = Target {
+        resource: &kind,
+        namespace: &namespace,
+        name: &resource.name_any(),
+    };
+    let body = json!({
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {"name": to.name, "uid": resource.metadata.uid},
+        "status": {"scaling": report.scaling, "conditions": report.conditions},
+    });
+    writer
+        .apply_status::<PathfinderCluster>(&to, names::MANAGER_SCALE_STATUS, &body)
+        .await
+        .map(drop)
+}
