@@ -1,4 +1,4 @@
-//! The record in words: one plain sentence per decision, and a few words per limit.
+//! The record in one plain sentence: what is ordered, what holds it there, and the sum or the silence behind it.
 //!
 //! Whoever reads it at three in the morning knows Kubernetes and the resource's fields, not this crate. Times are UTC.
 
@@ -9,9 +9,10 @@ use jiff::Timestamp;
 
 use crate::demand;
 use crate::policy::Mode;
-use crate::record::{Limit, Need, Reason, Record, SignalRow, Verdict};
+use crate::record::{Limit, Need, Reason, Record, Verdict};
 use crate::span;
-use crate::units::{Replicas, RequestsPerSecond};
+use crate::units::RequestsPerSecond;
+use crate::words::{instant, replicas};
 
 impl Record {
     /// The decision in one sentence, for example `6 replicas: 590 requests/s need 6 at 100 per replica`.
@@ -94,84 +95,6 @@ impl fmt::Display for Record {
     }
 }
 
-impl fmt::Display for Limit {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MinReplicas { replicas } => write!(formatter, "minReplicas is {replicas}"),
-            Self::MaxReplicas { replicas } => write!(formatter, "maxReplicas is {replicas}"),
-            Self::ScaleDownCooldown { until } => {
-                write!(
-                    formatter,
-                    "scaleDown.cooldownSeconds since the last increase, until {}",
-                    instant(*until)
-                )
-            }
-            Self::ScaleUpCooldown { until } => {
-                write!(
-                    formatter,
-                    "scaleUp.cooldownSeconds since the last increase, until {}",
-                    instant(*until)
-                )
-            }
-            Self::RecentDemand {
-                replicas: needed,
-                until,
-            } => {
-                let needed = replicas(*needed);
-                write!(
-                    formatter,
-                    "the load needed {needed} within scaleDown.cooldownSeconds, until {}",
-                    instant(*until)
-                )
-            }
-            Self::WindowNotFull { until } => {
-                write!(
-                    formatter,
-                    "data without a gap is needed for a full window, until {}",
-                    instant(*until)
-                )
-            }
-            Self::Freshness => formatter.write_str("no usable data, and without it nothing is lowered"),
-            Self::Rollout => formatter.write_str("a rollout is in progress, and nothing is lowered meanwhile"),
-            Self::Mode { mode } => write!(formatter, "mode is {mode}"),
-        }
-    }
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Fresh | Self::Stale => formatter.write_str(self.name()),
-            Self::Missing(reason) => write!(formatter, "{}: {reason}", self.name()),
-            Self::Invalid(reason) => write!(formatter, "{}: {reason}", self.name()),
-        }
-    }
-}
-
-impl fmt::Display for SignalRow {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}", self.name.name(), self.verdict)?;
-        if let Some(value) = self.value.and_then(|value| RequestsPerSecond::new(value).ok()) {
-            write!(formatter, ", {value} requests/s")?;
-        }
-        if let Some(age) = self.age_seconds {
-            write!(formatter, ", {age:.0} s old")?;
-        }
-        match self.asked {
-            Some(asked) => write!(formatter, ", asks for {}", replicas(asked)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn replicas(count: Replicas) -> String {
-    if count == Replicas::new(1) {
-        "1 replica".to_owned()
-    } else {
-        format!("{count} replicas")
-    }
-}
-
 fn needs(need: Need) -> String {
     let Need {
         requests_per_second,
@@ -239,10 +162,6 @@ fn clock(time: Timestamp, seen_at: Timestamp) -> String {
     }
 }
 
-fn instant(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// A duration in its largest sensible unit: `42 s`, `10 min`, `3 h`.
 fn lasting(duration: Duration) -> String {
     match duration.as_secs() {
@@ -257,8 +176,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::record::SignalName;
+    use crate::record::{SignalName, SignalRow};
     use crate::signal::{InvalidReason, MissingReason};
+    use crate::units::Replicas;
 
     fn noon() -> Timestamp {
         "2026-03-01T12:00:00Z".parse().unwrap()
@@ -407,20 +327,5 @@ mod tests {
             "{sentence}"
         );
         assert!(sentence.contains("mode Observe"), "{sentence}");
-    }
-
-    #[test]
-    fn a_row_is_a_line_that_can_be_read() {
-        let row = SignalRow {
-            name: SignalName::RequestsPerSecond,
-            verdict: Verdict::Fresh,
-            value: Some(589.96),
-            age_seconds: Some(3.2),
-            asked: Some(Replicas::new(6)),
-        };
-        assert_eq!(
-            row.to_string(),
-            "requestsPerSecond Fresh, 590 requests/s, 3 s old, asks for 6 replicas"
-        );
     }
 }

@@ -20,6 +20,7 @@ mod signal;
 mod span;
 mod units;
 mod window;
+mod words;
 
 pub use decide::decide;
 pub use decision::{Action, Applies, Decision};

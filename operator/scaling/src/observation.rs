@@ -8,7 +8,7 @@ use crate::units::Replicas;
 /// The world at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observation {
-    /// The load of the whole API, over all its pods, as a rate over a short window (15 to 30 s).
+    /// The load of the whole API, summed over all its pods, as a rate over a window of a few scrapes.
     pub requests_per_second: Signal,
     /// Replicas that are ordered (`spec.replicas` of the Deployment); `None` when not known.
     pub replicas_ordered: Option<Replicas>,

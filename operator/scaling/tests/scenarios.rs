@@ -259,6 +259,35 @@ fn new_bounds_apply_at_once_in_both_directions_even_without_data() {
 }
 
 #[test]
+fn an_increase_that_the_minimum_asked_for_starts_the_cooldown_too() {
+    let mut story = Story::at_floor(2);
+    story.ticks(1200, load(50.0));
+    story.input.min_replicas = 5;
+    assert_eq!(story.tick(load(50.0)).floor, Replicas::new(5));
+    story.input.min_replicas = 2;
+    let held = story.tick(load(50.0));
+    assert_eq!(
+        (held.floor, limits(&held.record)),
+        (Replicas::new(5), vec!["ScaleDownCooldown"])
+    );
+    let seconds = TICK_SECONDS + story.seconds_until_lower(load(50.0)).unwrap();
+    assert_eq!(seconds, COOLDOWN_SECONDS);
+}
+
+#[test]
+fn a_loop_that_did_not_tick_for_a_while_begins_the_window_anew() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(590.0));
+    story.ticks(590, load(10.0));
+    story.now += SignedDuration::from_mins(1);
+    let first_fresh = TICK_SECONDS;
+    assert_eq!(
+        story.seconds_until_lower(load(10.0)),
+        Some(first_fresh + COOLDOWN_SECONDS)
+    );
+}
+
+#[test]
 fn a_new_capacity_per_replica_applies_to_the_past_too() {
     let mut story = Story::at_floor(2);
     story.ticks(1200, load(400.0));

@@ -53,8 +53,8 @@ impl Endpoints {
                     // A redirect would let the endpoint choose whom we talk to.
                     .redirect(redirect::Policy::none())
                     .build()
-                    .map_err(|error| failed(error.to_string()))?;
-                let client = Client::from(http, endpoint.url.as_str()).map_err(|error| failed(error.to_string()))?;
+                    .map_err(|error| failed(chain(&error)))?;
+                let client = Client::from(http, endpoint.url.as_str()).map_err(|error| failed(chain(&error)))?;
                 let question = query::grouped(endpoint.scrape_interval);
                 Ok((
                     name.clone(),
@@ -91,10 +91,16 @@ impl Endpoints {
                 Some(vector) => Answer::Samples(collect(vector)),
                 None => unreachable(name, "it answered something else than an instant vector"),
             },
-            Ok(Err(error)) => unreachable(name, &error.to_string()),
+            Ok(Err(error)) => unreachable(name, &chain(&error)),
             Err(_) => unreachable(name, "no answer in time"),
         }
     }
+}
+
+// An error with its causes: reqwest's own text names none.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn unreachable(name: &str, why: &str) -> Answer {

@@ -1,0 +1,155 @@
+//! One connection to Redis, used by all requests at once. Every command has a deadline, and a Redis that does not
+//! answer is left alone by a circuit, so that it costs nothing. What is stored is not known here.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{Client, Cmd, FromRedisValue, RedisError};
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use crate::circuit::{Attempt, Circuit, Transition};
+
+/// After its first failure Redis is left alone for this long.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// A Redis that stays away is tried at least this often.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// A new connection may take longer than a command: it is made in the background.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Redis, as far as this program uses it.
+pub struct Redis {
+    client: Client,
+    /// Replaced after a failure: a connection to a frozen server never fails by itself.
+    connection: RwLock<ConnectionManager>,
+    circuit: Circuit,
+    timeout: Duration,
+}
+
+/// The connection string does not parse. The value is not repeated: it holds a password.
+#[derive(Debug, Error)]
+#[error("REDIS_URL is not of the form redis://:PASSWORD@HOST:PORT")]
+pub struct BadRedisUrl {
+    /// Why it does not parse.
+    #[source]
+    source: RedisError,
+}
+
+/// Redis did not answer, or is not asked at the moment. The caller goes on without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unavailable;
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Without the client: its own output holds the password.
+        f.debug_struct("Redis")
+            .field("circuit", &self.circuit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// Redis at this address. Connects at the first command, but needs a tokio runtime.
+    ///
+    /// # Errors
+    /// An address that does not parse.
+    pub fn new(url: &SecretString, timeout: Duration) -> Result<Self, BadRedisUrl> {
+        let client = Client::open(url.expose_secret()).map_err(|source| BadRedisUrl { source })?;
+        let connection = RwLock::new(connection(&client, timeout).map_err(|source| BadRedisUrl { source })?);
+        let circuit = Circuit::new(FIRST_PAUSE, LONGEST_PAUSE);
+        Ok(Self {
+            client,
+            connection,
+            circuit,
+            timeout,
+        })
+    }
+
+    /// Runs one command.
+    ///
+    /// # Errors
+    /// [`Unavailable`], at once while the circuit is open, and otherwise after the timeout at the latest.
+    pub async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, Unavailable> {
+        let attempt = self.circuit.ask(Instant::now()).ok_or(Unavailable)?;
+        let mut connection = self.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match timeout(self.timeout, command.query_async(&mut connection)).await {
+            Ok(Ok(answer)) => {
+                if self.circuit.succeeded(attempt) == Transition::Closed {
+                    info!("the cache answers again");
+                }
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(self.failed(attempt, &error.to_string())),
+            Err(_) => Err(self.failed(attempt, "no answer in time")),
+        }
+    }
+
+    /// Connects ahead of the first request.
+    pub async fn warm_up(&self) {
+        let _reported: Result<String, Unavailable> = self.run(redis::cmd("PING")).await;
+    }
+
+    /// Whether Redis is believed to answer.
+    pub fn is_available(&self) -> bool {
+        self.circuit.is_closed()
+    }
+
+    fn failed(&self, attempt: Attempt, error: &str) -> Unavailable {
+        let transition = self.circuit.failed(attempt, Instant::now());
+        if transition == Transition::Opened {
+            warn!(error, "the cache does not answer: reading from the database");
+        }
+        if (transition == Transition::Opened || attempt == Attempt::Probe)
+            && let Ok(fresh) = connection(&self.client, self.timeout)
+        {
+            *self.connection.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Unavailable
+    }
+}
+
+fn connection(client: &Client, timeout: Duration) -> Result<ConnectionManager, RedisError> {
+    let config = ConnectionManagerConfig::new()
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(timeout))
+        .set_number_of_retries(0);
+    ConnectionManager::new_lazy_with_config(client.clone(), config)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn neither_debug_output_nor_errors_hold_the_password() {
+        let redis = Redis::new(&"redis://:hunter2@127.0.0.1:1".into(), Duration::from_millis(50)).expect("parses");
+        assert!(!format!("{redis:?}").contains("hunter2"));
+        let error = anyhow::Error::from(
+            Redis::new(&"http://:hunter2@host".into(), Duration::from_millis(50)).expect_err("not redis"),
+        );
+        assert!(!format!("{error:#} {error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_silent_redis_costs_one_timeout_and_then_nothing() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("redis://{}", silent.local_addr().expect("bound"));
+        let redis = Redis::new(&url.into(), Duration::from_millis(100)).expect("parses");
+        let first = redis.run::<String>(redis::cmd("PING")).await;
+        assert_eq!(first, Err(Unavailable));
+        let started = Instant::now();
+        for _ in 0..1000 {
+            assert_eq!(redis.run::<String>(redis::cmd("PING")).await, Err(Unavailable));
+        }
+        assert!(
+            started.elapsed() < FIRST_PAUSE,
+            "{:?} for 1000 commands",
+            started.elapsed()
+        );
+    }
+}

@@ -1,0 +1,297 @@
+//! The configuration of one process, checked as a whole: a [`Config`] that exists makes sense. Built from the command
+//! line only, so that `--help` lists everything that can be set; no other file reads the environment.
+//! Connection strings stay [`SecretString`]s until the moment of connecting and are never printed.
+
+mod args;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use thiserror::Error;
+
+pub use args::{
+    CacheArgs, Cli, Command, DatabaseArgs, DrainArgs, LimitArgs, LogArgs, LogFormat, MigrateArgs, ServeArgs,
+};
+
+/// Everything `serve` needs to know.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database; `None` serves /health and nothing else.
+    pub database: Option<DatabaseConfig>,
+    /// The cache.
+    pub cache: CacheConfig,
+    /// What one request and one connection may cost.
+    pub limits: Limits,
+    /// How to stop.
+    pub drain: DrainConfig,
+}
+
+/// The database and its pools.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// Takes all writes, and the reads when there is no replica.
+    pub primary: PoolConfig,
+    /// Takes reads. `None` when not set, or when it is the primary under the same address.
+    pub replica: Option<PoolConfig>,
+    /// A connection that was idle for this long is closed.
+    pub idle_timeout: Duration,
+    /// The longest wait for a connection.
+    pub acquire_timeout: Duration,
+    /// The database cancels a statement that runs longer.
+    pub statement_timeout: Duration,
+}
+
+/// One pool of connections.
+#[derive(Debug, Clone)]
+pub struct PoolConfig {
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
+    pub url: SecretString,
+    /// Most connections.
+    pub max_connections: u32,
+    /// Connections kept open while idle.
+    pub min_connections: u32,
+}
+
+/// The cache.
+#[derive(Debug, Clone)]
+pub struct CacheConfig {
+    /// `redis://:PASSWORD@HOST:PORT`; `None` reads everything from the database.
+    pub url: Option<SecretString>,
+    /// Middle of the range from which each entry's life is drawn.
+    pub ttl: Duration,
+    /// The longest wait for one answer of the cache.
+    pub timeout: Duration,
+}
+
+/// What one request and one connection may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The longest a request may take.
+    pub request_timeout: Duration,
+    /// The largest request body, in bytes.
+    pub body_bytes: usize,
+    /// The age from which a client's connection is closed after an answer; `None` keeps it.
+    pub max_connection_age: Option<Duration>,
+}
+
+/// How the server stops.
+#[derive(Debug, Clone, Copy)]
+pub struct DrainConfig {
+    /// From the signal until no more connections are accepted.
+    pub delay: Duration,
+    /// From the signal until the process ends whatever still runs; greater than `delay`.
+    pub deadline: Duration,
+}
+
+/// A combination of flags that cannot work.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The drain would leave no time for requests to finish.
+    #[error(
+        "--drain-delay-seconds {delay} leaves no time to finish requests: make it less than --shutdown-deadline-seconds {deadline}"
+    )]
+    DrainLongerThanDeadline {
+        /// Seconds of the delay.
+        delay: u64,
+        /// Seconds of the deadline.
+        deadline: u64,
+    },
+    /// A pool would keep more connections than it may open.
+    #[error("--{pool}-min-connections {min} is more than --{pool}-max-connections {max}: lower the first")]
+    MinAboveMax {
+        /// The flags' prefix.
+        pool: &'static str,
+        /// Connections kept.
+        min: u32,
+        /// Connections allowed.
+        max: u32,
+    },
+    /// A command that needs the database was given none.
+    #[error("DATABASE_URL is empty: set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
+    NoDatabase,
+}
+
+impl TryFrom<ServeArgs> for Config {
+    type Error = ConfigError;
+
+    fn try_from(args: ServeArgs) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: SocketAddr::new(args.listen_address, args.port),
+            database: database(args.database)?,
+            cache: CacheConfig {
+                url: args.cache.redis_url.filter(is_set),
+                ttl: Duration::from_secs(args.cache.cache_ttl_seconds),
+                timeout: Duration::from_millis(args.cache.cache_timeout_millis),
+            },
+            limits: Limits {
+                request_timeout: Duration::from_secs(args.limits.request_timeout_seconds),
+                body_bytes: args.limits.body_limit_bytes,
+                max_connection_age: Some(Duration::from_secs(args.limits.max_connection_age_seconds))
+                    .filter(|age| !age.is_zero()),
+            },
+            drain: drain(&args.drain)?,
+        })
+    }
+}
+
+impl TryFrom<MigrateArgs> for DatabaseConfig {
+    type Error = ConfigError;
+
+    fn try_from(args: MigrateArgs) -> Result<Self, ConfigError> {
+        let url = args.database_url.filter(is_set).ok_or(ConfigError::NoDatabase)?;
+        Ok(Self {
+            primary: PoolConfig {
+                url,
+                max_connections: 1,
+                min_connections: 0,
+            },
+            replica: None,
+            idle_timeout: Duration::from_secs(30),
+            acquire_timeout: Duration::from_secs(2),
+            statement_timeout: Duration::ZERO,
+        })
+    }
+}
+
+fn database(args: DatabaseArgs) -> Result<Option<DatabaseConfig>, ConfigError> {
+    let Some(url) = args.database_url.filter(is_set) else {
+        return Ok(None);
+    };
+    // One database under two names needs one pool, not two: connections are scarce.
+    let replica_url = args
+        .database_replica_url
+        .filter(is_set)
+        .filter(|replica| replica.expose_secret() != url.expose_secret());
+    let primary = PoolConfig {
+        url,
+        max_connections: args.primary_max_connections,
+        min_connections: args.primary_min_connections,
+    };
+    check_pool("primary", &primary)?;
+    let replica = replica_url.map(|url| PoolConfig {
+        url,
+        max_connections: args.replica_max_connections,
+        min_connections: args.replica_min_connections,
+    });
+    if let Some(replica) = &replica {
+        check_pool("replica", replica)?;
+    }
+    Ok(Some(DatabaseConfig {
+        primary,
+        replica,
+        idle_timeout: Duration::from_secs(args.database_idle_timeout_seconds),
+        acquire_timeout: Duration::from_millis(args.database_acquire_timeout_millis),
+        statement_timeout: Duration::from_millis(args.database_statement_timeout_millis),
+    }))
+}
+
+fn check_pool(pool: &'static str, config: &PoolConfig) -> Result<(), ConfigError> {
+    let (min, max) = (config.min_connections, config.max_connections);
+    if min > max {
+        Err(ConfigError::MinAboveMax { pool, min, max })
+    } else {
+        Ok(())
+    }
+}
+
+fn drain(args: &DrainArgs) -> Result<DrainConfig, ConfigError> {
+    let (delay, deadline) = (args.drain_delay_seconds, args.shutdown_deadline_seconds);
+    if delay >= deadline {
+        return Err(ConfigError::DrainLongerThanDeadline { delay, deadline });
+    }
+    Ok(DrainConfig {
+        delay: Duration::from_secs(delay),
+        deadline: Duration::from_secs(deadline),
+    })
+}
+
+/// A variable set to nothing is what a template leaves behind when it has no value: the same as not set.
+fn is_set(secret: &SecretString) -> bool {
+    !secret.expose_secret().trim().is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<Config, ConfigError> {
+        let line = ["pathfinder-api", "serve"].iter().chain(flags);
+        let Command::Serve(args) = Cli::try_parse_from(line).expect("flags parse").command else {
+            panic!("not `serve`");
+        };
+        Config::try_from(args)
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_it_listens_on_port_5000_and_has_no_stores() {
+        let config = parse(&[]).expect("defaults fit together");
+        assert_eq!(config.listen.port(), 5000);
+        assert!(config.database.is_none());
+        assert!(config.cache.url.is_none());
+    }
+
+    #[test]
+    fn an_empty_url_is_no_url() {
+        let config = parse(&["--database-url", "", "--redis-url", " "]).expect("fits");
+        assert!(config.database.is_none());
+        assert!(config.cache.url.is_none());
+    }
+
+    #[test]
+    fn the_primary_named_twice_gets_one_pool() {
+        let same = [
+            "--database-url",
+            "postgres://a/b",
+            "--database-replica-url",
+            "postgres://a/b",
+        ];
+        assert!(parse(&same).expect("fits").database.expect("is set").replica.is_none());
+        let other = [
+            "--database-url",
+            "postgres://a/b",
+            "--database-replica-url",
+            "postgres://c/b",
+        ];
+        assert!(parse(&other).expect("fits").database.expect("is set").replica.is_some());
+    }
+
+    #[test]
+    fn a_drain_that_eats_the_deadline_is_refused() {
+        let error = parse(&["--drain-delay-seconds", "25"]).expect_err("25 is the whole deadline");
+        assert!(error.to_string().contains("--shutdown-deadline-seconds"), "{error}");
+    }
+
+    #[test]
+    fn a_pool_that_keeps_more_than_it_may_open_is_refused() {
+        let flags = ["--database-url", "postgres://a/b", "--primary-min-connections", "21"];
+        let error = parse(&flags).expect_err("21 is more than 20");
+        assert!(error.to_string().contains("--primary-max-connections 20"), "{error}");
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_password() {
+        let config = parse(&[
+            "--database-url",
+            "postgres://u:hunter2@h/d",
+            "--redis-url",
+            "redis://:hunter2@h",
+        ]);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_age_of_zero_keeps_connections() {
+        let limits = parse(&["--max-connection-age-seconds", "0"]).expect("fits").limits;
+        assert!(limits.max_connection_age.is_none());
+    }
+}

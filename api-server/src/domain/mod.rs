@@ -1,0 +1,4 @@
+//! The rules of the API, pure: types that cannot be wrong, no database, no cache, no HTTP, no clock, no randomness.
+
+pub mod page;
+pub mod tournament;

@@ -1,0 +1,111 @@
+//! The two probes. `/health` says that the process lives, and how its parts are; it must not fail because a store does,
+//! or a database outage would restart every server. `/ready` says whether requests should come here, and if not, why.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::cache::aside::CacheState;
+use crate::lifecycle::Phase;
+use crate::store::watch::DatabaseState;
+
+/// The answer of `/health`.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    status: &'static str,
+    phase: &'static str,
+    version: &'static str,
+    uptime_seconds: u64,
+    components: Components,
+}
+
+#[derive(Debug, Serialize)]
+struct Components {
+    database: Component,
+    cache: Component,
+}
+
+#[derive(Debug, Serialize)]
+struct Component {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// The answer of `/ready`.
+#[derive(Debug, Serialize)]
+pub struct Readiness {
+    status: &'static str,
+    reasons: Vec<String>,
+}
+
+/// `GET /health`: 200 while the process lives.
+pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
+    Json(Health {
+        status: "ok",
+        phase: match app.lifecycle.phase() {
+            Phase::Serving => "serving",
+            Phase::Draining => "draining",
+        },
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: app.started.elapsed().as_secs(),
+        components: Components {
+            database: database(&app.database.state()),
+            cache: cache(app.cache.state()),
+        },
+    })
+}
+
+/// `GET /ready`: 200 when requests should come here, else 503 with every reason. The cache is not one.
+pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
+    let draining = match app.lifecycle.phase() {
+        Phase::Serving => None,
+        Phase::Draining => Some("draining: this server is stopping".to_owned()),
+    };
+    let reasons: Vec<_> = draining.into_iter().chain(app.database.state().problem()).collect();
+    if reasons.is_empty() {
+        (
+            StatusCode::OK,
+            Json(Readiness {
+                status: "ready",
+                reasons,
+            }),
+        )
+    } else {
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(Readiness {
+                status: "not ready",
+                reasons,
+            }),
+        )
+    }
+}
+
+fn database(state: &DatabaseState) -> Component {
+    Component {
+        status: state.kind(),
+        detail: state.problem(),
+    }
+}
+
+fn cache(state: CacheState) -> Component {
+    match state {
+        CacheState::NotConfigured => Component {
+            status: "not configured",
+            detail: Some("REDIS_URL is not set: every read goes to the database".to_owned()),
+        },
+        CacheState::Available => Component {
+            status: "ready",
+            detail: None,
+        },
+        CacheState::Unavailable => Component {
+            status: "unavailable",
+            detail: Some("Redis does not answer: every read goes to the database".to_owned()),
+        },
+    }
+}

@@ -1,0 +1,20 @@
+//! The tournament API: the workload that Pathfinder ships with, and a model to copy from. Stateless, observable, bounded
+//! everywhere: every wait has a deadline, every pool a size, every input a limit.
+//!
+//! Layers, each of which may use only those above it: [`domain`] (pure), [`circuit`] and [`metrics`], [`store`] and
+//! [`cache`] (IO), [`app`] (the state of one process), [`http`] and [`middleware`], [`router`], [`serve`].
+
+pub mod app;
+pub mod cache;
+pub mod circuit;
+pub mod config;
+pub mod domain;
+pub mod error;
+pub mod http;
+pub mod lifecycle;
+pub mod metrics;
+pub mod middleware;
+pub mod router;
+pub mod serve;
+pub mod store;
+pub mod telemetry;

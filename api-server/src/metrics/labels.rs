@@ -1,0 +1,172 @@
+//! The labels of the metrics: closed sets, so that the number of series is fixed by this file and not by clients. The
+//! route of a request is the template of its path; the router takes its paths from here, so that both always agree.
+
+use std::fmt::{Error, Write as _};
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+
+/// Labels of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HttpLabels {
+    /// The request's method.
+    pub method: Method,
+    /// The template that its path matched.
+    pub route: Route,
+    /// The status of its answer.
+    pub status_code: u16,
+}
+
+/// Labels of a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueryLabels {
+    /// Which statement.
+    pub query_type: QueryType,
+}
+
+/// Labels of a cacheable read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct CacheLabels {
+    /// Who answered.
+    pub outcome: CacheOutcome,
+}
+
+/// Labels of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PoolLabels {
+    /// Which pool.
+    pub pool: Pool,
+}
+
+/// Declares a closed set of label values: its variants, all of them in one constant, and each one's text.
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every value.
+            pub const ALL: [Self; [$($text),+].len()] = [$(Self::$variant),+];
+
+            /// The value as it stands in the metrics.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+        }
+
+        impl EncodeLabelValue for $name {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), Error> {
+                encoder.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+label! {
+    /// The methods worth telling apart.
+    Method {
+        /// GET
+        Get = "GET",
+        /// HEAD
+        Head = "HEAD",
+        /// POST
+        Post = "POST",
+        /// PUT
+        Put = "PUT",
+        /// PATCH
+        Patch = "PATCH",
+        /// DELETE
+        Delete = "DELETE",
+        /// OPTIONS
+        Options = "OPTIONS",
+        /// Any other, invented ones included.
+        Other = "OTHER",
+    }
+}
+
+label! {
+    /// The templates of all counted paths.
+    Route {
+        /// The list of tournaments.
+        Tournaments = "/api/tournaments",
+        /// One tournament.
+        Tournament = "/api/tournaments/{id}",
+        /// A path that matches no template.
+        Unmatched = "unmatched",
+    }
+}
+
+label! {
+    /// The statements that are timed.
+    QueryType {
+        /// A page of tournaments.
+        ListTournaments = "list_tournaments",
+        /// One tournament by its id.
+        GetTournament = "get_tournament",
+        /// A new tournament.
+        CreateTournament = "create_tournament",
+        /// The periodic look at the schema's version.
+        Check = "check",
+    }
+}
+
+label! {
+    /// Who answered a cacheable read.
+    CacheOutcome {
+        /// The cache.
+        Hit = "hit",
+        /// The database, because the cache did not have it.
+        Miss = "miss",
+        /// The database, because there is no cache or it does not answer.
+        Bypass = "bypass",
+    }
+}
+
+label! {
+    /// The pools of connections.
+    Pool {
+        /// To the primary.
+        Primary = "primary",
+        /// To the read replica.
+        Replica = "replica",
+    }
+}
+
+/// The answers that occur in normal life: their series exist from the start.
+pub const USUAL_RESPONSES: &[(Method, Route, &[u16])] = &[
+    (Method::Get, Route::Tournaments, &[200, 400, 500, 503]),
+    (Method::Post, Route::Tournaments, &[201, 400, 413, 415, 422, 500, 503]),
+    (Method::Get, Route::Tournament, &[200, 400, 404, 500, 503]),
+    (Method::Get, Route::Unmatched, &[404]),
+];
+
+impl Method {
+    /// The label of a request's method.
+    pub fn of(name: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.as_str() == name)
+            .unwrap_or(Self::Other)
+    }
+}
+
+impl Route {
+    /// The label of a matched template.
+    pub fn of(template: &str) -> Self {
+        Self::ALL
+            .into_iter()
+            .find(|route| route.as_str() == template)
+            .unwrap_or(Self::Unmatched)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_invented_method_does_not_become_a_label() {
+        assert_eq!(Method::of("BREW"), Method::Other);
+        assert_eq!(Method::of("POST"), Method::Post);
+    }
+}

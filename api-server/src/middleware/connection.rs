@@ -1,0 +1,74 @@
+//! Ends old connections politely: a client that keeps its connections open for ever would never see the replicas that
+//! came later, and would be cut off when this one stops. The answer says `Connection: close`, the server closes after
+//! it, and no request is lost.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::serve::IncomingStream;
+use tokio::net::TcpListener;
+use tracing::debug;
+
+use crate::app::App;
+use crate::lifecycle::Phase;
+
+/// When a connection was accepted.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted {
+    at: Instant,
+    /// Factor on the greatest age: connections that came together do not all leave together.
+    spread: f64,
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Accepted {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        // Answers are small: waiting to fill a packet would only add delay.
+        if let Err(error) = stream.io().set_nodelay(true) {
+            debug!(%error, "cannot set TCP_NODELAY");
+        }
+        Self {
+            at: Instant::now(),
+            spread: rand::random_range(0.8..1.2),
+        }
+    }
+}
+
+impl Accepted {
+    fn is_older_than(&self, age: Duration, now: Instant) -> bool {
+        now.duration_since(self.at) > age.mul_f64(self.spread)
+    }
+}
+
+/// Asks the client to close a connection that is too old, and every connection while draining.
+pub async fn retire(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let accepted = request.extensions().get::<ConnectInfo<Accepted>>().map(|info| info.0);
+    let mut response = next.run(request).await;
+    let is_old = accepted.zip(app.limits.max_connection_age);
+    let is_old = is_old.is_some_and(|(accepted, age)| accepted.is_older_than(age, Instant::now()));
+    if is_old || app.lifecycle.phase() == Phase::Draining {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_old_after_its_own_share_of_the_greatest_age() {
+        let at = Instant::now();
+        let accepted = Accepted { at, spread: 0.8 };
+        let age = Duration::from_mins(1);
+        assert!(!accepted.is_older_than(age, at + Duration::from_secs(48)));
+        assert!(accepted.is_older_than(age, at + Duration::from_secs(49)));
+    }
+}

@@ -1,0 +1,7 @@
+//! What happens to every request around its handler. Each layer knows one thing; their order is in the router.
+
+pub mod connection;
+pub mod deadline;
+pub mod observe;
+pub mod panic;
+pub mod request_id;

@@ -1,0 +1,69 @@
+//! The smallest HTTP/1.1 client that can tell the truth: one request per connection, everything read until its end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// An answer, or why there is none.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+}
+
+pub(crate) async fn get(port: u16, path: &str) -> io::Result<Answer> {
+    send(
+        port,
+        &format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"),
+    )
+    .await
+}
+
+pub(crate) async fn post(port: u16, path: &str, body: &Value) -> io::Result<Answer> {
+    let body = body.to_string();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json");
+    send(port, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await
+}
+
+/// Sends these bytes and reads until the server closes the connection.
+async fn send(port: u16, request: &str) -> io::Result<Answer> {
+    let exchange = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await?;
+        parse(&String::from_utf8_lossy(&bytes))
+    };
+    timeout(Duration::from_secs(30), exchange).await?
+}
+
+fn parse(text: &str) -> io::Result<Answer> {
+    let broken = || io::Error::other(format!("not an answer: {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let mut lines = head.lines();
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|status| status.parse().ok());
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let headers = headers
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect();
+    Ok(Answer {
+        status: status.ok_or_else(broken)?,
+        headers,
+        text: body.to_owned(),
+    })
+}

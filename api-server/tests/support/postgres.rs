@@ -1,0 +1,124 @@
+//! A PostgreSQL of the test's own.
+
+use std::os::unix::fs::chown;
+use std::path::PathBuf;
+use std::process::Child;
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection};
+
+use super::{Directory, NOBODY, free_port, is_root, kill, program, spawn, unprivileged, wait_for};
+
+pub(crate) const PASSWORD: &str = "correct-horse-battery";
+
+/// A database server; it ends with this value.
+pub(crate) struct Postgres {
+    directory: Directory,
+    port: u16,
+    process: Option<Child>,
+}
+
+impl Postgres {
+    /// A running server with an empty database.
+    pub(crate) async fn start() -> Self {
+        let mut postgres = Self::prepare();
+        postgres.resume().await;
+        postgres
+    }
+
+    /// A server that does not run yet, but whose address is known.
+    pub(crate) fn prepare() -> Self {
+        let directory = Directory::new("postgres");
+        let password_file = directory.0.join("password");
+        std::fs::write(&password_file, PASSWORD).expect("a password file");
+        if is_root() {
+            chown(&password_file, Some(NOBODY), Some(NOBODY)).expect("root may give its file away");
+        }
+        let mut initdb = unprivileged(&program("initdb", "postgresql"));
+        initdb.args([
+            "--username=pathfinder",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-locale",
+            "--no-sync",
+        ]);
+        initdb
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg("--pgdata")
+            .arg(directory.0.join("data"));
+        let mut running = spawn(initdb.current_dir("/"), &directory.log());
+        let status = running.wait().expect("initdb ends");
+        assert!(
+            status.success(),
+            "initdb: {status}: {}",
+            std::fs::read_to_string(directory.log()).unwrap_or_default()
+        );
+        Self {
+            directory,
+            port: free_port(),
+            process: None,
+        }
+    }
+
+    /// Starts the server, and waits until it takes connections.
+    pub(crate) async fn resume(&mut self) {
+        let data: PathBuf = self.directory.0.join("data");
+        let mut postgres = unprivileged(&program("postgres", "postgresql"));
+        postgres
+            .arg("-D")
+            .arg(&data)
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k", ""]);
+        postgres.args([
+            "-c",
+            "fsync=off",
+            "-c",
+            "shared_buffers=16MB",
+            "-c",
+            "max_connections=60",
+        ]);
+        self.process = Some(spawn(postgres.current_dir("/"), &self.directory.log()));
+        wait_for("connection to PostgreSQL", async || self.connect().await).await;
+    }
+
+    /// Ends the server as a crash does.
+    pub(crate) fn crash(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            kill(&mut process);
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://pathfinder:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let connecting = PgConnection::connect(&self.url());
+        tokio::time::timeout(Duration::from_secs(5), connecting)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    /// Runs statements beside the server under test.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        let mut connection = self.connect().await.expect("PostgreSQL runs");
+        sqlx::raw_sql(sql)
+            .execute(&mut connection)
+            .await
+            .expect("the statement is right");
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        let mut connection = self.connect().await.expect("PostgreSQL runs");
+        sqlx::query_scalar(sql)
+            .fetch_one(&mut connection)
+            .await
+            .expect("the query is right")
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.crash();
+    }
+}
