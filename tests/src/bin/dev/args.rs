@@ -1,0 +1,140 @@
+//! The command line of `cargo dev`.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use pathfinder_tests::cluster::{Engine, faults::Fault};
+
+/// Run, break and test Pathfinder on a real cluster (kind).
+#[derive(Debug, Parser)]
+#[command(
+    name = "cargo dev",
+    bin_name = "cargo dev",
+    version,
+    after_help = "Examples:\n  cargo dev demo\n  cargo dev test\n  cargo dev test cluster --filter idle\n  cargo dev cluster up --nodes 3\n  cargo dev kubectl -- get pfc -A\n  cargo dev node crash pathfinder-worker"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Start, stop or look at the test cluster.
+    Cluster {
+        #[command(subcommand)]
+        action: ClusterAction,
+    },
+    /// kubectl on the test cluster.
+    #[command(after_help = "Example:\n  cargo dev kubectl -- get pods -A")]
+    Kubectl {
+        /// Words for kubectl.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// helm on the test cluster.
+    #[command(after_help = "Example:\n  cargo dev helm -- list -A")]
+    Helm {
+        /// Words for helm.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
+    /// Build the project's images and load what changed into every node.
+    Images,
+    /// Break a node, or mend it.
+    #[command(
+        after_help = "Example:\n  cargo dev node crash pathfinder-worker\n  cargo dev node start pathfinder-worker"
+    )]
+    Node {
+        /// What happens to it.
+        #[arg(value_enum)]
+        fault: Fault,
+        /// Its name.
+        node: String,
+    },
+    /// The whole path: cluster, operator, API, load; watch it scale and ask why.
+    Demo(DemoOptions),
+    /// Run the tests.
+    Test {
+        /// Which.
+        #[arg(value_enum, default_value = "all")]
+        suite: Suite,
+        /// Only cluster tests whose name contains this.
+        #[arg(long, default_value = "")]
+        filter: String,
+    },
+    /// Format every file.
+    Fmt,
+    /// clippy, with warnings as errors.
+    Lint,
+    /// Write the generated files: the CRD, the chart's copy, the field table.
+    Crds,
+    /// Shell completion of this tool.
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClusterAction {
+    /// Start it, or make it whole; quick when it is up.
+    Up {
+        /// Nodes in all, the control plane among them.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+        nodes: u8,
+        /// What runs the nodes: Docker where a daemon answers, else Podman.
+        #[arg(long, value_enum)]
+        engine: Option<Engine>,
+    },
+    /// Stop it and remove everything of it but the cache.
+    Down,
+    /// Say what is there.
+    Status {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Table,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DemoOptions {
+    /// Requests per second of the step.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(100..=2000))]
+    pub(crate) rate: u32,
+    /// Seconds that the step lasts.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(30..=600))]
+    pub(crate) seconds: u64,
+    /// Set when the demo runs inside the cluster's network.
+    #[arg(long, hide = true)]
+    pub(crate) inside: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// Everything.
+    All,
+    /// Format, lints, documentation, unit tests, drift, layering, licences: no cluster.
+    Fast,
+    /// The cluster suite.
+    Cluster,
+    /// down and up: nothing is left over, and it comes back.
+    DownUp,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+}

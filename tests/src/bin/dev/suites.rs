@@ -1,0 +1,281 @@
+//! `cargo dev test`: the stages in order, fast ones first, and one closing line that counts.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, ExitCode, Stdio},
+    time::Instant,
+};
+
+use anyhow::Context;
+use pathfinder_tests::cluster::{
+    Engine, Paths, images,
+    kind::{self, Wanted},
+    leftovers::Machine,
+    packages,
+    paths::{once, workspace},
+    process::{self, works},
+};
+use serde_json::Value;
+
+use crate::args::Suite;
+
+const CARGO_DENY: &str = "0.20.2";
+const NODES: usize = 3;
+
+#[derive(Default)]
+struct Count {
+    passed: u32,
+    failed: u32,
+}
+
+pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<ExitCode> {
+    paths.create()?;
+    let mut count = Count::default();
+    if matches!(suite, Suite::All | Suite::Fast) {
+        fast(paths, &mut count)?;
+    }
+    if count.failed == 0 && matches!(suite, Suite::All | Suite::DownUp) {
+        stage("nothing is left over after down, and up comes back", &mut count, |_| {
+            down_up(paths)
+        });
+    }
+    if count.failed == 0 && matches!(suite, Suite::All | Suite::Cluster) {
+        stage("the cluster suite", &mut count, |count| cluster(paths, filter, count));
+    }
+    println!("\n{} passed, {} failed", count.passed, count.failed);
+    Ok(if count.failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn stage(name: &str, count: &mut Count, work: impl FnOnce(&mut Count) -> anyhow::Result<()>) {
+    println!("== {name}");
+    let started = Instant::now();
+    match work(count) {
+        Ok(()) => {
+            count.passed += 1;
+            println!("== {name}: ok ({:.0} s)", started.elapsed().as_secs_f64());
+        }
+        Err(error) => {
+            count.failed += 1;
+            println!(
+                "== {name}: FAILED ({:.0} s): {error:#}",
+                started.elapsed().as_secs_f64()
+            );
+        }
+    }
+}
+
+fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
+    packages::ensure(paths, packages::STORES)?;
+    stage("format", count, |_| cargo(&["fmt", "--all", "--check"], &[]));
+    stage("clippy", count, |_| {
+        cargo(
+            &["clippy", "-q", "--workspace", "--all-targets", "--", "-D", "warnings"],
+            &[],
+        )
+    });
+    stage("documentation", count, |_| {
+        cargo(
+            &["doc", "-q", "--workspace", "--no-deps"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )
+    });
+    // Everything but the cluster suite: it needs a cluster.
+    stage("unit, property, snapshot, drift and layering tests", count, |count| {
+        let mut tests = vec![
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--test",
+            "generated",
+            "--test",
+            "layering",
+        ];
+        tests.extend([
+            "--test",
+            "properties",
+            "--test",
+            "scenarios",
+            "--test",
+            "stores",
+            "--test",
+            "plugin",
+        ]);
+        tested(cargo_command(&tests), count)
+    });
+    stage("one crypto provider: no ring in the tree", count, |_| {
+        let tree = process::read(cargo_command(&["tree", "-i", "ring"])).unwrap_or_default();
+        anyhow::ensure!(!tree.contains("ring v"), "{tree}");
+        Ok(())
+    });
+    stage("cargo deny: bans, licenses, sources", count, |_| {
+        let deny = cargo_deny(paths)?;
+        let mut check = Command::new(&deny);
+        check
+            .args(["--log-level", "error", "check", "bans", "licenses", "sources"])
+            .current_dir(workspace());
+        run_loud(check)?;
+        let mut advisories = Command::new(&deny);
+        advisories.args(["check", "advisories"]).current_dir(workspace());
+        let reached = works(advisories);
+        println!(
+            "   advisories: {}",
+            if reached {
+                "checked, none"
+            } else {
+                "NOT checked (database not reached) or found some"
+            }
+        );
+        Ok(())
+    });
+    Ok(())
+}
+
+fn cargo_deny(paths: &Paths) -> anyhow::Result<std::path::PathBuf> {
+    let root = paths.cache.join("tools").join(format!("cargo-deny-{CARGO_DENY}"));
+    once(&root, |part| {
+        let mut install = images::cargo();
+        install
+            .args([
+                "install",
+                "--quiet",
+                "--locked",
+                "cargo-deny",
+                "--version",
+                CARGO_DENY,
+                "--root",
+            ])
+            .arg(part);
+        // Not optimised: it runs once and builds in half the time.
+        install.args(["--profile", "dev"]).env_remove("CARGO_TARGET_DIR");
+        pathfinder_tests::cluster::step::step("building cargo-deny (once)", || {
+            process::run(install, &paths.logs().join("cargo.log"))
+        })
+    })?;
+    Ok(root.join("bin/cargo-deny"))
+}
+
+fn cargo_command(words: &[&str]) -> Command {
+    let mut command = images::cargo();
+    command.args(words).current_dir(workspace());
+    command
+}
+
+fn cargo(words: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
+    let mut command = cargo_command(words);
+    command.envs(variables.iter().copied());
+    run_loud(command)
+}
+
+fn run_loud(mut command: Command) -> anyhow::Result<()> {
+    let text = process::words(&command);
+    let status = command.status().with_context(|| format!("starting {text}"))?;
+    anyhow::ensure!(status.success(), "{text} ended with {status}");
+    Ok(())
+}
+
+// Runs libtest binaries, shows what they say, and adds up their closing lines.
+fn tested(mut command: Command, count: &mut Count) -> anyhow::Result<()> {
+    let text = process::words(&command);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("starting {text}"))?;
+    let out = child.stdout.take().context("no output")?;
+    for line in BufReader::new(out).lines() {
+        let line = line?;
+        if let Some((passed, failed)) = closing(&line) {
+            count.passed += passed;
+            count.failed += failed;
+        }
+        if !line.is_empty() && !line.starts_with("running 0") && !line.contains(" 0 passed; 0 failed") {
+            println!("{line}");
+        }
+    }
+    let status = child.wait()?;
+    anyhow::ensure!(status.success(), "{text} ended with {status}");
+    Ok(())
+}
+
+// "test result: ok. 12 passed; 0 failed; ..."
+fn closing(line: &str) -> Option<(u32, u32)> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| rest.split(word).next()?.split_whitespace().last()?.parse().ok();
+    Some((number(" passed")?, number(" failed")?))
+}
+
+fn down_up(paths: &Paths) -> anyhow::Result<()> {
+    kind::down(paths)?;
+    let before = Machine::look();
+    let engine = Engine::detect();
+    let wanted = Wanted { nodes: NODES, engine };
+    kind::up(paths, wanted)?;
+    anyhow::ensure!(
+        !Machine::look().since(&before).is_empty(),
+        "a running cluster must be seen, or the comparison proves nothing"
+    );
+    kind::down(paths)?;
+    let left = Machine::look().since(&before);
+    anyhow::ensure!(left.is_empty(), "left over after down:\n  {}", left.join("\n  "));
+    let started = Instant::now();
+    kind::up(paths, wanted)?;
+    println!(
+        "   up again, programs and images cached: {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
+    let started = Instant::now();
+    kind::up(paths, wanted)?;
+    println!("   up when it was up: {:.1} s", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn cluster(paths: &Paths, filter: &str, count: &mut Count) -> anyhow::Result<()> {
+    let engine = Engine::detect();
+    kind::up(paths, Wanted { nodes: NODES, engine })?;
+    images::all(paths, engine)?;
+    let suite = suite_binary()?;
+    let mut tests = engine.inside(&suite);
+    // Most of them wait most of the time; how many run side by side is bounded by the nodes' memory.
+    tests.args(["--test-threads=6"]);
+    if !filter.is_empty() {
+        tests.arg(filter);
+    }
+    tests.env("PATHFINDER_OPERATOR_IMAGE", images::operator_fingerprint()?);
+    tested(tests, count)
+}
+
+// Built here, outside of the cluster's network, where the registry is.
+fn suite_binary() -> anyhow::Result<String> {
+    let words = [
+        "test",
+        "-q",
+        "-p",
+        "pathfinder-tests",
+        "--test",
+        "cluster",
+        "--no-run",
+        "--message-format=json",
+    ];
+    let text = process::read(cargo_command(&words))?;
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "cluster")
+        .find_map(|message| message["executable"].as_str().map(str::to_owned))
+        .context("cargo named no test binary of the cluster suite")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_of_a_test_run_is_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
+        assert_eq!(closing(line), Some((12, 3)));
+        assert_eq!(closing("running 3 tests"), None);
+    }
+}

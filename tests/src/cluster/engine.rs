@@ -1,0 +1,177 @@
+//! Docker or Podman: the one place that turns an action into a command line.
+//!
+//! With Docker, kind's own node image is pulled and nothing else is needed. With Podman everything runs as root in a
+//! network namespace of its own, so that no bridge, rule or route of the machine changes.
+
+use std::{fs, process::Command};
+
+use clap::ValueEnum;
+
+use crate::cluster::{
+    packages,
+    paths::Paths,
+    process::{command, works},
+};
+
+/// The network namespace that everything of the cluster runs in, with Podman.
+pub const NAMESPACE: &str = "pathfinder";
+
+/// What runs the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// Docker.
+    Docker,
+    /// Podman, as root.
+    Podman,
+}
+
+impl Engine {
+    /// Docker where a daemon answers, else Podman.
+    pub fn detect() -> Self {
+        if works(command(&["docker", "info"])) {
+            Self::Docker
+        } else {
+            Self::Podman
+        }
+    }
+
+    /// The engine of the cluster that is up, or the one that would be used.
+    pub fn current(paths: &Paths) -> Self {
+        match fs::read_to_string(paths.state.join("engine")).as_deref() {
+            Ok("docker") => Self::Docker,
+            Ok("podman") => Self::Podman,
+            Ok(_) | Err(_) => Self::detect(),
+        }
+    }
+
+    /// Its program.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+
+    /// A command of the engine itself, outside the cluster's network: builds, archives.
+    pub fn build(self, paths: &Paths, words: &[&str]) -> Command {
+        self.prepared(paths, Command::new(self.program()), words)
+    }
+
+    /// A command of the engine that starts or changes nodes: inside the cluster's network.
+    pub fn node(self, paths: &Paths, words: &[&str]) -> Command {
+        let command = self.inside(self.program());
+        self.prepared(paths, command, words)
+    }
+
+    /// kind, inside the cluster's network.
+    pub fn kind(self, paths: &Paths, words: &[&str]) -> Command {
+        let command = self.inside(&paths.bin().join("kind").to_string_lossy());
+        self.prepared(paths, command, words)
+    }
+
+    /// Any program that talks to the cluster: inside its network, with its kubeconfig and our programs first on PATH.
+    pub fn inside(self, program: &str) -> Command {
+        let paths = Paths::from_env();
+        let mut command = match self {
+            Self::Docker => Command::new(program),
+            Self::Podman => {
+                let mut command = Command::new("nsenter");
+                command.arg(format!("--net=/run/netns/{NAMESPACE}")).arg(program);
+                command
+            }
+        };
+        command
+            .env("KUBECONFIG", paths.kubeconfig())
+            .env("PATH", paths.path_variable())
+            .env("PATHFINDER_CACHE", &paths.cache)
+            .env("PATHFINDER_STATE", &paths.state);
+        command
+    }
+
+    fn prepared(self, paths: &Paths, mut command: Command, words: &[&str]) -> Command {
+        command.args(words);
+        match self {
+            Self::Docker => {}
+            Self::Podman => {
+                command
+                    .env("CONTAINERS_CONF", paths.state.join("containers.conf"))
+                    .env("CONTAINERS_STORAGE_CONF", paths.state.join("storage.conf"))
+                    .env("KIND_EXPERIMENTAL_PROVIDER", "podman");
+            }
+        }
+        command
+    }
+
+    /// Writes the engine's configuration and remembers which engine it is.
+    ///
+    /// # Errors
+    /// When Podman is asked for without root, or a file cannot be written.
+    pub fn configure(self, paths: &Paths) -> anyhow::Result<()> {
+        if self == Self::Podman {
+            anyhow::ensure!(
+                packages::is_root(),
+                "Podman needs root here: run as root, or start Docker and use --engine docker"
+            );
+            // Without CAP_SYS_RESOURCE higher limits are refused; systemd and journald are not asked.
+            let containers = "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n\
+                              [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
+            fs::write(paths.state.join("containers.conf"), containers)?;
+            let storage = format!(
+                "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+                paths.cache.join("containers").display(),
+                paths.state.join("run").display(),
+            );
+            fs::write(paths.state.join("storage.conf"), storage)?;
+        }
+        fs::write(paths.state.join("engine"), self.program())?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::cluster::process::words;
+
+    fn paths() -> Paths {
+        Paths {
+            cache: PathBuf::from("/c"),
+            state: PathBuf::from("/s"),
+        }
+    }
+
+    #[test]
+    fn docker_is_called_as_it_is_with_no_namespace_and_no_configuration() {
+        let command = Engine::Docker.node(&paths(), &["kill", "-s", "KILL", "pathfinder-worker"]);
+        assert_eq!(words(&command), "docker kill -s KILL pathfinder-worker");
+        assert!(command.get_envs().all(|(name, _)| name != "CONTAINERS_CONF"));
+        assert_eq!(
+            words(&Engine::Docker.build(&paths(), &["build", "."])),
+            "docker build ."
+        );
+        assert_eq!(
+            words(&Engine::Docker.kind(&paths(), &["get", "clusters"])),
+            "/c/bin/kind get clusters"
+        );
+    }
+
+    #[test]
+    fn podman_runs_nodes_inside_the_namespace_and_builds_outside_of_it() {
+        let node = Engine::Podman.node(&paths(), &["pause", "pathfinder-worker"]);
+        assert_eq!(
+            words(&node),
+            "nsenter --net=/run/netns/pathfinder podman pause pathfinder-worker"
+        );
+        let build = Engine::Podman.build(&paths(), &["build", "."]);
+        assert_eq!(words(&build), "podman build .");
+        for command in [node, build] {
+            let storage = command.get_envs().find(|(name, _)| *name == "CONTAINERS_STORAGE_CONF");
+            assert_eq!(
+                storage.and_then(|(_, value)| value),
+                Some(std::ffi::OsStr::new("/s/storage.conf"))
+            );
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The test harness: a real cluster, faults, load, and what the suites are written with.
+//!
+//! `cluster` starts and breaks it, `install` puts the operator in, `suite` is the vocabulary of the tests. The program
+//! `dev` is the door for people.
+
+pub mod cluster;
+pub mod install;
+pub mod layering;
+pub mod suite;

@@ -1,0 +1,16 @@
+//! What the cluster suites are written with: a namespace per test, bounded waits that say what they saw, and readers of
+//! the audit log.
+//!
+//! It talks to a cluster that `cargo dev` has started and knows nothing of how that is done.
+
+pub mod audit;
+pub mod kubectl;
+pub mod load;
+pub mod prometheus;
+pub mod stack;
+pub mod turn;
+pub mod wait;
+
+pub use stack::Stack;
+pub use turn::{exclusive, shared};
+pub use wait::until;

@@ -1,0 +1,129 @@
+//! Scaling by requests per second, on the real cluster.
+
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{
+    Api,
+    api::{Patch, PatchParams},
+};
+use pathfinder_tests::suite::{Stack, exclusive, load::Load, shared, until, wait::always};
+use serde_json::json;
+
+#[tokio::test]
+async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_replicas() {
+    let _turn = exclusive().await;
+    let stack = Stack::fresh("no-data").await.unwrap();
+    let mut resource = stack.small();
+    resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});
+    resource["spec"]["scaling"]["maxReplicas"] = json!(4);
+    // So short that a decrease would come within the time that is watched.
+    resource["spec"]["scaling"]["scaleDown"] = json!({"cooldownSeconds": 20});
+    stack.apply(&resource).await.unwrap();
+    stack.wait_ready().await.unwrap();
+    let url = stack.url("/api/tournaments");
+    let load = Load::start(
+        &stack.client,
+        (&stack.namespace, "load"),
+        &url,
+        (35, Duration::from_secs(40)),
+    )
+    .await
+    .unwrap();
+    until("4 replicas", Duration::from_secs(60), || async {
+        match stack.replicas().await {
+            Ok((4, 4, _)) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await
+    .unwrap();
+    scale_prometheus(&stack, 0).await;
+    // The load ends while nobody can see it, and still nothing may be lowered.
+    load.report(Duration::from_secs(90)).await.unwrap();
+    always(
+        "4 replicas to be held without data",
+        Duration::from_secs(90),
+        || async {
+            match stack.replicas().await {
+                Ok((4, 4, _)) => Ok(()),
+                other => Err(other),
+            }
+        },
+    )
+    .await
+    .unwrap();
+    let condition = stack.condition("MetricsAvailable").await.unwrap().unwrap();
+    assert_eq!(condition.status, "False", "{condition:?}");
+    scale_prometheus(&stack, 1).await;
+    // With data that says zero, and only then, it comes down.
+    until("the decrease after fresh data", Duration::from_secs(180), || async {
+        match stack.replicas().await {
+            Ok((2, 2, _)) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await
+    .unwrap();
+    stack.remove().await.unwrap();
+}
+
+async fn scale_prometheus(stack: &Stack, replicas: i32) {
+    let api: Api<Deployment> = Api::namespaced(stack.client.clone(), "monitoring");
+    let patch = json!({"spec": {"replicas": replicas}});
+    api.patch_scale("prometheus", &PatchParams::default(), &Patch::Merge(patch))
+        .await
+        .unwrap();
+    until("Prometheus to follow", Duration::from_secs(90), || async {
+        let status = api.get("prometheus").await.unwrap().status.unwrap_or_default();
+        if status.ready_replicas.unwrap_or_default() == replicas {
+            Ok(())
+        } else {
+            Err(status.ready_replicas)
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn observe_explains_and_writes_nothing_driven_by_a_signal() {
+    let _turn = shared().await;
+    let stack = Stack::fresh("observe").await.unwrap();
+    let mut resource = stack.small();
+    resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});
+    resource["spec"]["scaling"]["mode"] = json!("Observe");
+    stack.apply(&resource).await.unwrap();
+    stack.wait_ready().await.unwrap();
+    let url = stack.url("/api/tournaments");
+    let load = Load::start(
+        &stack.client,
+        (&stack.namespace, "load"),
+        &url,
+        (40, Duration::from_secs(60)),
+    )
+    .await
+    .unwrap();
+    until("the decision to ask for 4", Duration::from_secs(45), || async {
+        let asked = stack
+            .get()
+            .await
+            .unwrap()
+            .status
+            .and_then(|it| it.scaling)
+            .map(|it| (it.replicas, it.signals));
+        match &asked {
+            Some((_, signals)) if signals.iter().any(|signal| signal.asked == Some(4)) => Ok(()),
+            _ => Err(asked),
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(stack.replicas().await.unwrap().0, 2);
+    assert_eq!(
+        stack.condition("ScalingActive").await.unwrap().unwrap().reason,
+        "Observing"
+    );
+    load.stop().await.unwrap();
+    stack.remove().await.unwrap();
+}
