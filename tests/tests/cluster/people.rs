@@ -17,13 +17,9 @@ async fn kubectl_explain_reads_like_documentation() {
     ] {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
     }
-    let fields: Vec<&str> = text
-        .lines()
-        .filter(|line| line.contains("\t<") || line.contains("<"))
-        .collect();
     assert!(
         !text.contains("<no description>"),
-        "a field has no description: {fields:?}"
+        "a field has no description:\n{text}"
     );
 }
 

@@ -3,6 +3,7 @@
 use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, shared};
 use serde_json::{Value, json};
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 // What is changed in a good resource, and what the refusal must say.
 fn cases() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     vec![

@@ -186,7 +186,7 @@ async fn print_row(stack: &Stack, clock: Instant, (floor, ordered, ready): (i32,
         clock.elapsed().as_secs(),
         rate.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
         p95.map_or_else(|| "-".to_owned(), |seconds| format!("{:.1} ms", seconds * 1000.0)),
-        why.unwrap_or_default(),
+        live["sentence"].as_str().unwrap_or("-"),
     );
     Ok(())
 }
