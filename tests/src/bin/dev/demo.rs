@@ -175,12 +175,9 @@ async fn print_row(stack: &Stack, clock: Instant, (floor, ordered, ready): (i32,
     // A row without figures is still a row: no data is not zero.
     let rate = prometheus::scalar(&stack.client, &rate).await.ok().flatten();
     let p95 = prometheus::scalar(&stack.client, &p95).await.ok().flatten();
-    let why = stack
-        .get()
-        .await?
-        .status
-        .and_then(|status| status.scaling)
-        .map(|scaling| scaling.why);
+    // The live decision; status holds only the last change of the result.
+    let live = kubectl(&["pathfinder", "explain", "shop", "-n", &stack.namespace, "-o", "json"]).await?;
+    let live: serde_json::Value = serde_json::from_str(&live.out).unwrap_or_default();
     println!(
         "{:>5}s {:>8} {:>9} {floor:>6} {ordered:>8} {ready:>6}  {}",
         clock.elapsed().as_secs(),
