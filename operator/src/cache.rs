@@ -35,6 +35,7 @@ use tokio::task::JoinSet;
 use crate::{
     cluster::ClusterId,
     config::Scope,
+    metrics::Metrics,
     names::{self, Component},
 };
 
@@ -60,7 +61,7 @@ pub struct Watched {
 }
 
 /// Starts every watch as a task of `tasks`.
-pub fn start(client: &Client, scope: &Scope, tasks: &mut JoinSet<()>) -> (Caches, Vec<Watched>) {
+pub fn start(client: &Client, scope: &Scope, metrics: &Metrics, tasks: &mut JoinSet<()>) -> (Caches, Vec<Watched>) {
     let namespaces: Vec<Option<String>> = match scope {
         Scope::Cluster => vec![None],
         Scope::Namespaces(names) => names.iter().cloned().map(Some).collect(),
@@ -73,6 +74,7 @@ pub fn start(client: &Client, scope: &Scope, tasks: &mut JoinSet<()>) -> (Caches
             client,
             namespace: namespace.as_deref(),
             sender,
+            metrics,
         };
         caches
             .clusters
@@ -95,6 +97,7 @@ struct Place<'a> {
     client: &'a Client,
     namespace: Option<&'a str>,
     sender: Sender,
+    metrics: &'a Metrics,
 }
 
 impl Place<'_> {
@@ -135,10 +138,11 @@ impl Place<'_> {
             None => Api::all(self.client.clone()),
         };
         let (store, writer) = reflector::store();
-        let sender = self.sender.clone();
+        let (sender, metrics) = (self.sender.clone(), self.metrics.clone());
         tasks.spawn(async move {
             let mut wake = Wake {
                 sender,
+                metrics,
                 last: HashMap::new(),
                 listed: HashSet::new(),
             };
@@ -160,6 +164,7 @@ impl Place<'_> {
 // Turns the events of one watch into triggers: one per change that matters.
 struct Wake {
     sender: Sender,
+    metrics: Metrics,
     last: HashMap<String, (u64, Option<ObjectRef<PathfinderCluster>>)>,
     listed: HashSet<String>,
 }
@@ -214,6 +219,11 @@ impl Wake {
 
     fn send(&self, trigger: Option<ObjectRef<PathfinderCluster>>) {
         if let Some(trigger) = trigger {
+            let namespace = trigger.namespace.clone().unwrap_or_default();
+            self.metrics.queued(ClusterId {
+                namespace,
+                name: trigger.name.clone(),
+            });
             // The receiver is gone only while everything stops.
             let _ = self.sender.unbounded_send(trigger);
         }

@@ -33,8 +33,8 @@ pub struct Args {
     /// Resources that are reconciled at the same time, at most.
     #[arg(long, env = "PATHFINDER_MAX_CONCURRENT_RECONCILES", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub max_concurrent_reconciles: u16,
-    /// Seconds between two scale decisions.
-    #[arg(long, env = "PATHFINDER_SCALE_INTERVAL_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    /// Seconds between two scale decisions, 1 to 5: a decrease needs samples that are at most 15 s apart.
+    #[arg(long, env = "PATHFINDER_SCALE_INTERVAL_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=5))]
     pub scale_interval_seconds: u64,
 }
 

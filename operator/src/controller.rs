@@ -41,6 +41,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let client = client().await?;
     let metrics = Metrics::new();
     let known = Arc::new(Known::default());
+    // A wrong endpoint ends the process here, before it holds a Lease that others would have to wait for.
+    let endpoints = Endpoints::new(&config.endpoints)?;
     let (readiness, receiver) = watch::channel(Readiness::Starting);
     let admin = Admin {
         metrics: metrics.clone(),
@@ -61,7 +63,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
             tracing::info!(identity = config.identity, "leading");
             readiness.send_replace(Readiness::Leading);
             metrics.leader.set(1);
-            lead(&config, (client, metrics, known), (&mut election, &readiness), &stop).await
+            lead(
+                (&config, endpoints),
+                (client, metrics, known),
+                (&mut election, &readiness),
+                &stop,
+            )
+            .await
         }
     };
     readiness.send_replace(Readiness::Stopping);
@@ -79,13 +87,13 @@ async fn client() -> anyhow::Result<Client> {
 }
 
 async fn lead(
-    config: &Config,
+    (config, endpoints): (&Config, Endpoints),
     (client, metrics, known): (Client, Metrics, Arc<Known>),
     (election, readiness): (&mut Election, &watch::Sender<Readiness>),
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
-    let (caches, watched) = cache::start(&client, &config.scope, &mut tasks);
+    let (caches, watched) = cache::start(&client, &config.scope, &metrics, &mut tasks);
     let caches = Arc::new(caches);
     let loops = CancellationToken::new();
     let writer = Writer::new(client.clone(), metrics.clone());
@@ -94,12 +102,12 @@ async fn lead(
         instance: Some(config.identity.clone()),
     };
     let recorder = Recorder::new(client.clone(), reporter);
-    let endpoints = Endpoints::new(&config.endpoints)?;
+    let settled = Arc::new(reconcile::apply::Settled::default());
     let context = Arc::new(Context {
         writer: writer.clone(),
         recorder: recorder.clone(),
         metrics: metrics.clone(),
-        settled: reconcile::apply::Settled::default(),
+        settled: settled.clone(),
         known: known.clone(),
         failures: std::sync::Mutex::default(),
     });
@@ -110,6 +118,7 @@ async fn lead(
         caches: caches.clone(),
         endpoints,
         known,
+        settled,
     };
     let mut work = JoinSet::new();
     for part in watched {
@@ -151,7 +160,6 @@ async fn structural(
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };
-    let queue = context.metrics.queue.clone();
     Controller::new(api, watcher::Config::default())
         .with_config(ControllerConfig::default().debounce(DEBOUNCE).concurrency(concurrency))
         .reconcile_on(part.triggers)
@@ -165,7 +173,6 @@ async fn structural(
             std::future::ready(())
         })
         .await;
-    queue.set(0);
 }
 
 async fn scaling(scaler: Scaler, caches: Arc<Caches>, interval: Duration, stop: CancellationToken) {

@@ -3,7 +3,8 @@
 //! Label values are `&'static str`, names of resources, or kinds: never text from errors.
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -17,6 +18,8 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+
+use crate::cluster::ClusterId;
 
 /// Labels of a reconcile's outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,14 +59,15 @@ pub struct DecisionLabels {
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    waiting: Arc<Mutex<HashSet<ClusterId>>>,
     /// Finished reconciles.
     pub reconciles: Family<Outcome, Counter>,
     /// Seconds that a reconcile took.
     pub reconcile_seconds: Histogram,
     /// Reconciles that run now.
     pub reconciles_running: Gauge,
-    /// Triggers that wait for a reconcile, or are being reconciled.
-    pub queue: Gauge,
+    /// Resources with a trigger that no pass has begun on.
+    queue: Gauge,
     /// Writes to the API server.
     pub writes: Family<WriteLabels, Counter>,
     /// Decisions made.
@@ -86,6 +90,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("pathfinder");
         let metrics = Self {
             registry: Arc::default(),
+            waiting: Arc::default(),
             reconciles: Family::default(),
             reconcile_seconds: Histogram::new(exponential_buckets(0.005, 2.0, 13)),
             reconciles_running: Gauge::default(),
@@ -151,6 +156,20 @@ impl Metrics {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+
+    /// A resource was triggered.
+    pub fn queued(&self, id: ClusterId) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.insert(id);
+        self.queue.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
+    }
+
+    /// A pass over a resource began.
+    pub fn begun(&self, id: &ClusterId) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(id);
+        self.queue.set(i64::try_from(waiting.len()).unwrap_or(i64::MAX));
     }
 
     /// Counts one finished reconcile.

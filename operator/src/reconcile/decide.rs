@@ -19,7 +19,7 @@ use crate::{
 pub enum Error {
     /// There is data whose passwords are gone.
     #[error(
-        "volume claim {claim} is there but its Secret {secret} is not: restore the Secret from a backup, or delete the claim to start with an empty store"
+        "volume claim {claim} is there but its Secret {secret} is not: restore the Secret from a backup, or delete the claim and StatefulSet {secret} to start with an empty store"
     )]
     SecretGone {
         /// The claim.
@@ -28,7 +28,7 @@ pub enum Error {
         secret: String,
     },
     /// The claim and the Secret were not made together.
-    #[error("volume claim {claim} does not belong to Secret {secret} ({annotation} differs): restore the Secret that was made with it, or delete the claim", annotation = names::ANNOTATION_IDENTITY)]
+    #[error("volume claim {claim} does not belong to Secret {secret} ({annotation} differs): restore the Secret that was made with it, or delete the claim and StatefulSet {secret} to start with an empty store", annotation = names::ANNOTATION_IDENTITY)]
     Mismatch {
         /// The claim.
         claim: String,

@@ -81,7 +81,7 @@ pub struct Context {
     /// Our own metrics.
     pub metrics: Metrics,
     /// What our applies left on the server.
-    pub settled: Settled,
+    pub settled: Arc<Settled>,
     /// What the scaling loop knows of each resource.
     pub known: Arc<Known>,
     /// Failed passes in a row, by resource.
@@ -94,6 +94,7 @@ pub struct Context {
 /// The verb that failed.
 pub async fn reconcile(resource: Arc<PathfinderCluster>, context: Arc<Context>) -> Result<Action, Error> {
     let started = Instant::now();
+    context.metrics.begun(&id(&resource));
     context.metrics.reconciles_running.inc();
     let result = match tokio::time::timeout(PASS_DEADLINE, Box::pin(pass(&resource, &context))).await {
         Ok(result) => result,

@@ -23,7 +23,7 @@ use crate::{
     cluster::{Cluster, ClusterId},
     metrics::{DecisionLabels, Metrics, ResourceLabels},
     names::{self, Component},
-    reconcile::report as structural,
+    reconcile::{apply::Settled, report as structural},
     scale::{
         actuate,
         orders::{Seen, orders},
@@ -49,6 +49,8 @@ pub struct Scaler {
     pub endpoints: Endpoints,
     /// What others may read of us.
     pub known: Arc<Known>,
+    /// What the structural loop remembers, to be forgotten with the resource.
+    pub settled: Arc<Settled>,
 }
 
 // What one cluster's loop carries from tick to tick.
@@ -117,6 +119,7 @@ impl Scaler {
         let exists: BTreeSet<&ClusterId> = clusters.iter().map(|(_, cluster)| &cluster.id).collect();
         for id in carried.keys().filter(|id| !exists.contains(id)) {
             self.metrics.forget(&labels(id));
+            self.settled.forget(id);
         }
         carried.retain(|id, _| exists.contains(id));
         self.known.keep(|id| exists.contains(id));

@@ -8,9 +8,7 @@ pub mod kubectl;
 pub mod load;
 pub mod prometheus;
 pub mod stack;
-pub mod turn;
 pub mod wait;
 
 pub use stack::Stack;
-pub use turn::{exclusive, shared};
 pub use wait::until;

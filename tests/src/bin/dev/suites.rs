@@ -7,13 +7,17 @@ use std::{
 };
 
 use anyhow::Context;
-use pathfinder_tests::cluster::{
-    Engine, Paths, images,
-    kind::{self, Wanted},
-    leftovers::Machine,
-    packages,
-    paths::{once, workspace},
-    process::{self, works},
+use pathfinder_tests::{
+    cluster::{
+        Engine, Paths, images,
+        kind::{self, Wanted},
+        leftovers::Machine,
+        packages,
+        paths::{once, workspace},
+        process::{self, works},
+        step::step,
+    },
+    install,
 };
 use serde_json::Value;
 
@@ -21,6 +25,8 @@ use crate::args::Suite;
 
 const CARGO_DENY: &str = "0.20.2";
 const NODES: usize = 3;
+// They wait most of the time; the nodes' memory bounds how many stacks there may be at once.
+const SIDE_BY_SIDE: usize = 8;
 
 #[derive(Default)]
 struct Count {
@@ -152,7 +158,7 @@ fn cargo_deny(paths: &Paths) -> anyhow::Result<std::path::PathBuf> {
             .arg(part);
         // Not optimised: it runs once and builds in half the time.
         install.args(["--profile", "dev"]).env_remove("CARGO_TARGET_DIR");
-        pathfinder_tests::cluster::step::step("building cargo-deny (once)", || {
+        step("building cargo-deny (once)", || {
             process::run(install, &paths.logs().join("cargo.log"))
         })
     })?;
@@ -237,15 +243,25 @@ fn cluster(paths: &Paths, filter: &str, count: &mut Count) -> anyhow::Result<()>
     let engine = Engine::detect();
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
+    let image = images::operator_fingerprint()?;
+    step("installing the operator by its chart", || {
+        let mut helm = engine.inside("helm");
+        helm.args(install::words(&image));
+        process::run(helm, &paths.logs().join("helm.log"))
+    })?;
     let suite = suite_binary()?;
-    let mut tests = engine.inside(&suite);
-    // Most of them wait most of the time; how many run side by side is bounded by the nodes' memory.
-    tests.args(["--test-threads=6"]);
-    if !filter.is_empty() {
-        tests.arg(filter);
+    let groups = if filter.is_empty() {
+        vec![("beside::", SIDE_BY_SIDE), ("alone::", 1)]
+    } else {
+        vec![(filter, 1)]
+    };
+    for (group, threads) in groups {
+        let mut tests = engine.inside(&suite);
+        tests.args([group, &format!("--test-threads={threads}")]);
+        tests.env("PATHFINDER_OPERATOR_IMAGE", &image);
+        tested(tests, count)?;
     }
-    tests.env("PATHFINDER_OPERATOR_IMAGE", images::operator_fingerprint()?);
-    tested(tests, count)
+    Ok(())
 }
 
 // Built here, outside of the cluster's network, where the registry is.

@@ -1,4 +1,4 @@
-//! Scaling by requests per second, on the real cluster.
+//! No data is not no load: Prometheus is stopped while replicas are needed.
 
 use std::time::Duration;
 
@@ -7,12 +7,11 @@ use kube::{
     Api,
     api::{Patch, PatchParams},
 };
-use pathfinder_tests::suite::{Stack, exclusive, load::Load, shared, until, wait::always};
+use pathfinder_tests::suite::{Stack, load::Load, until, wait::always};
 use serde_json::json;
 
 #[tokio::test]
 async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_replicas() {
-    let _turn = exclusive().await;
     let stack = Stack::fresh("no-data").await.unwrap();
     let mut resource = stack.small();
     resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});
@@ -84,46 +83,4 @@ async fn scale_prometheus(stack: &Stack, replicas: i32) {
     })
     .await
     .unwrap();
-}
-
-#[tokio::test]
-async fn observe_explains_and_writes_nothing_driven_by_a_signal() {
-    let _turn = shared().await;
-    let stack = Stack::fresh("observe").await.unwrap();
-    let mut resource = stack.small();
-    resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});
-    resource["spec"]["scaling"]["mode"] = json!("Observe");
-    stack.apply(&resource).await.unwrap();
-    stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
-    let load = Load::start(
-        &stack.client,
-        (&stack.namespace, "load"),
-        &url,
-        (40, Duration::from_secs(60)),
-    )
-    .await
-    .unwrap();
-    until("the decision to ask for 4", Duration::from_secs(45), || async {
-        let asked = stack
-            .get()
-            .await
-            .unwrap()
-            .status
-            .and_then(|it| it.scaling)
-            .map(|it| (it.replicas, it.signals));
-        match &asked {
-            Some((_, signals)) if signals.iter().any(|signal| signal.asked == Some(4)) => Ok(()),
-            _ => Err(asked),
-        }
-    })
-    .await
-    .unwrap();
-    assert_eq!(stack.replicas().await.unwrap().0, 2);
-    assert_eq!(
-        stack.condition("ScalingActive").await.unwrap().unwrap().reason,
-        "Observing"
-    );
-    load.stop().await.unwrap();
-    stack.remove().await.unwrap();
 }

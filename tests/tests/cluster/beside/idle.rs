@@ -7,7 +7,7 @@ use pathfinder_tests::suite::{
     Stack,
     audit::{self, AUTOSCALER, OPERATOR},
     load::Load,
-    shared, until,
+    until,
     wait::always,
 };
 use serde_json::json;
@@ -16,7 +16,6 @@ const QUIET: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn an_idle_operator_writes_nothing_for_five_minutes() {
-    let _turn = shared().await;
     let stack = Stack::fresh("idle").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
@@ -71,7 +70,6 @@ fn operator_writes(stack: &Stack, since: Timestamp) -> Vec<audit::Write> {
 
 #[tokio::test]
 async fn hpa_and_operator_fight_over_nothing_for_five_minutes_under_load() {
-    let _turn = shared().await;
     let stack = Stack::fresh("ownership").await.unwrap();
     let mut resource = stack.small();
     resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});

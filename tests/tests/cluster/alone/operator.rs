@@ -7,7 +7,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, Patch, PatchParams},
 };
-use pathfinder_tests::suite::{Stack, exclusive, kubectl::kubectl, stack::client, until};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl, stack::client, until};
 use serde_json::json;
 
 const NAMESPACE: &str = "pathfinder-system";
@@ -77,7 +77,6 @@ async fn wait_leader(client: &Client, not: &str, deadline: Duration) -> String {
 
 #[tokio::test]
 async fn an_operator_killed_in_mid_reconcile_goes_on_where_it_was() {
-    let _turn = exclusive().await;
     let stack = Stack::fresh("killed").await.unwrap();
     let leader = until("a leader", Duration::from_secs(60), || async {
         holder(&stack.client).await.ok_or("none")
@@ -100,7 +99,6 @@ async fn an_operator_killed_in_mid_reconcile_goes_on_where_it_was() {
 
 #[tokio::test]
 async fn of_two_operators_one_leads_and_the_other_takes_over_when_it_is_killed_or_leaves() {
-    let _turn = exclusive().await;
     let client = client().await.unwrap();
     scale(&client, 2).await;
     let first = until("a leader", Duration::from_secs(60), || async {

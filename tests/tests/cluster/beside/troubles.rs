@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::DeleteParams;
-use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, shared, until};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, until};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(120);
@@ -21,7 +21,6 @@ async fn told_once(stack: &Stack, reason: &str) {
 
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_is_named_once_and_heals_with_the_right_one() {
-    let _turn = shared().await;
     let stack = Stack::fresh("image").await.unwrap();
     let mut resource = stack.small();
     resource["spec"]["api"]["image"] = json!("localhost/pathfinder/no-such-image:1");
@@ -40,7 +39,6 @@ async fn an_image_that_cannot_be_pulled_is_named_once_and_heals_with_the_right_o
 
 #[tokio::test]
 async fn an_endpoint_that_nobody_defined_is_said_with_those_that_are_and_heals() {
-    let _turn = shared().await;
     let stack = Stack::fresh("endpoint").await.unwrap();
     let mut resource = stack.small();
     resource["spec"]["scaling"]["metrics"] = json!({"endpoint": "east"});
@@ -61,7 +59,6 @@ async fn an_endpoint_that_nobody_defined_is_said_with_those_that_are_and_heals()
 
 #[tokio::test]
 async fn a_quota_that_refuses_pods_is_said_once_and_heals_when_it_goes() {
-    let _turn = shared().await;
     let stack = Stack::fresh("quota").await.unwrap();
     let quota = json!({
         "apiVersion": "v1", "kind": "ResourceQuota",

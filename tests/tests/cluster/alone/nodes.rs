@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use pathfinder_tests::{
     cluster::faults::{self, Fault},
-    suite::{Stack, exclusive, until},
+    suite::{Stack, until},
 };
 use serde_json::json;
 
 #[tokio::test]
 async fn a_worker_that_crashes_costs_no_data_and_the_api_runs_elsewhere_within_90_seconds() {
-    let _turn = exclusive().await;
     let stack = Stack::fresh("power-cut").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();

@@ -10,12 +10,11 @@ use kube::{
     ResourceExt,
     api::{DeleteParams, ListParams},
 };
-use pathfinder_tests::suite::{Stack, shared, until};
+use pathfinder_tests::suite::{Stack, until};
 use serde_json::json;
 
 #[tokio::test]
 async fn an_applied_stack_becomes_ready_and_serves_and_its_data_and_passwords_outlive_it() {
-    let _turn = shared().await;
     let stack = Stack::fresh("lifecycle").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
@@ -87,7 +86,6 @@ async fn an_applied_stack_becomes_ready_and_serves_and_its_data_and_passwords_ou
 
 #[tokio::test]
 async fn a_section_that_is_taken_out_is_pruned_and_its_volume_kept() {
-    let _turn = shared().await;
     let stack = Stack::fresh("prune").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
@@ -115,7 +113,6 @@ async fn a_section_that_is_taken_out_is_pruned_and_its_volume_kept() {
 
 #[tokio::test]
 async fn passwords_are_never_made_anew_for_a_volume_that_has_data() {
-    let _turn = shared().await;
     let stack = Stack::fresh("secret-gone").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use pathfinder_tests::suite::{Stack, kubectl::kubectl, shared, until};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl, until};
 use serde_json::Value;
 
 #[tokio::test]
 async fn kubectl_explain_reads_like_documentation() {
-    let _turn = shared().await;
     let text = kubectl(&["explain", "pfc.spec.scaling"]).await.unwrap().ok().unwrap();
     for words in [
         "requestsPerSecond",
@@ -25,7 +24,6 @@ async fn kubectl_explain_reads_like_documentation() {
 
 #[tokio::test]
 async fn the_plugin_is_found_by_kubectl_and_explains_the_number() {
-    let _turn = shared().await;
     let stack = Stack::fresh("plugin").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();

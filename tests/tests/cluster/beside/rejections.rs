@@ -1,6 +1,6 @@
 //! Bad input is refused by the API server, with words that say what to write instead. Good input is taken.
 
-use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, shared};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl_with};
 use serde_json::{Value, json};
 
 #[allow(clippy::too_many_lines, reason = "a table")]
@@ -162,7 +162,6 @@ fn set(value: &mut Value, path: &str, to: Value) {
 
 #[tokio::test]
 async fn every_invalid_resource_is_refused_with_what_to_write_instead() {
-    let _turn = shared().await;
     let stack = Stack::fresh("rejections").await.unwrap();
     let mut wrong = Vec::new();
     for (case, path, value, message) in cases() {
@@ -180,7 +179,6 @@ async fn every_invalid_resource_is_refused_with_what_to_write_instead() {
 
 #[tokio::test]
 async fn the_examples_are_taken_and_get_their_defaults() {
-    let _turn = shared().await;
     let stack = Stack::fresh("examples").await.unwrap();
     for name in ["minimal", "full"] {
         let path = format!("{}/../crds/examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
@@ -212,7 +210,6 @@ async fn the_examples_are_taken_and_get_their_defaults() {
 
 #[tokio::test]
 async fn storage_cannot_be_changed_after_creation() {
-    let _turn = shared().await;
     let stack = Stack::fresh("immutable").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     let refused = stack

@@ -7,14 +7,13 @@ use kube::{
     Api, Resource, ResourceExt,
     api::{DeleteParams, Patch, PatchParams},
 };
-use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, shared, until};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, until};
 use serde_json::json;
 
 const REPAIR: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn edits_of_our_fields_are_put_back_and_what_others_add_stays() {
-    let _turn = shared().await;
     let stack = Stack::fresh("drift").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
@@ -62,7 +61,6 @@ async fn edits_of_our_fields_are_put_back_and_what_others_add_stays() {
 
 #[tokio::test]
 async fn a_deleted_deployment_comes_back_with_the_replicas_that_it_had() {
-    let _turn = shared().await;
     let stack = Stack::fresh("recreate").await.unwrap();
     let mut resource = stack.small();
     resource["spec"]["scaling"]["minReplicas"] = json!(3);
@@ -85,7 +83,6 @@ async fn a_deleted_deployment_comes_back_with_the_replicas_that_it_had() {
 
 #[tokio::test]
 async fn an_object_of_somebody_else_is_left_alone_and_said_and_the_stack_heals_when_it_goes() {
-    let _turn = shared().await;
     let stack = Stack::fresh("foreign").await.unwrap();
     let foreign = json!({
         "apiVersion": "v1",

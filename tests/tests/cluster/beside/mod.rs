@@ -1,0 +1,10 @@
+//! Tests that use only their own namespace: they run side by side.
+
+mod chart;
+mod drift;
+mod idle;
+mod lifecycle;
+mod observe;
+mod people;
+mod rejections;
+mod troubles;
