@@ -109,7 +109,7 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
             "--test",
             "stores",
             "--test",
-            "plugin",
+            "commands",
         ]);
         tested(cargo_command(&tests), count)
     });
