@@ -70,8 +70,8 @@ pub enum Reason {
     Forbidden,
     /// A write failed for a reason that passes.
     ApplyFailed,
-    /// The section is not in the spec.
-    NotManaged,
+    /// A store's volume is there and its passwords are not, or they belong to another volume.
+    SecretMissing,
     /// Every signal is fresh.
     SignalsFresh,
     /// Prometheus has no data of the pods.
@@ -115,7 +115,7 @@ impl Reason {
             Self::ForeignObject => "ForeignObject",
             Self::Forbidden => "Forbidden",
             Self::ApplyFailed => "ApplyFailed",
-            Self::NotManaged => "NotManaged",
+            Self::SecretMissing => "SecretMissing",
             Self::SignalsFresh => "SignalsFresh",
             Self::NoData => "NoData",
             Self::StaleData => "StaleData",

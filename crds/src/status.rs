@@ -23,7 +23,8 @@ pub struct PathfinderClusterStatus {
     /// The API's pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<ApiStatus>,
-    /// The last change of the number of replicas, and why. `kubectl pathfinder explain` shows the live one.
+    /// The last decision that changed the number of replicas, or whether there was data to decide by.
+    /// `kubectl pathfinder explain` shows the live one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaling: Option<ScalingStatus>,
 }
@@ -42,7 +43,7 @@ pub struct ApiStatus {
 #[derive(KubeSchema, Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalingStatus {
-    /// The floor under the HPA.
+    /// The floor that the decision asks for; in `Auto` it stands under the HPA.
     pub replicas: i32,
     /// The floor before.
     pub previous: i32,

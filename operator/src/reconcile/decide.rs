@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
 
+use pathfinder_crds::Reason;
+
 use crate::{
     cluster::Cluster,
     credentials::{Credentials, CredentialsError, PostgresCredentials, RedisCredentials},
@@ -19,7 +21,7 @@ use crate::{
 pub enum Error {
     /// There is data whose passwords are gone.
     #[error(
-        "volume claim {claim} is there but its Secret {secret} is not: restore the Secret from a backup, or delete the claim and StatefulSet {secret} to start with an empty store"
+        "volume claim {claim} is there but its Secret {secret} is not: restore the Secret from a backup, or delete StatefulSet {secret} and then the claim to start with an empty store"
     )]
     SecretGone {
         /// The claim.
@@ -28,7 +30,7 @@ pub enum Error {
         secret: String,
     },
     /// The claim and the Secret were not made together.
-    #[error("volume claim {claim} does not belong to Secret {secret} ({annotation} differs): restore the Secret that was made with it, or delete the claim and StatefulSet {secret} to start with an empty store", annotation = names::ANNOTATION_IDENTITY)]
+    #[error("volume claim {claim} does not belong to Secret {secret} ({annotation} differs): restore the Secret that was made with it, or delete StatefulSet {secret} and then the claim to start with an empty store", annotation = names::ANNOTATION_IDENTITY)]
     Mismatch {
         /// The claim.
         claim: String,
@@ -51,6 +53,16 @@ pub enum Error {
         /// What is wrong with it.
         source: CredentialsError,
     },
+}
+
+impl Error {
+    /// The reason of the condition `Ready`.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::SecretGone { .. } | Self::Mismatch { .. } | Self::Broken { .. } => Reason::SecretMissing,
+            Self::ForeignSecret { .. } => Reason::ForeignObject,
+        }
+    }
 }
 
 /// The credentials of every managed store: those that are there, or new ones where nothing is.

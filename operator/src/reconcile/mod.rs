@@ -282,7 +282,7 @@ impl Error {
     fn told(&self) -> (Reason, String) {
         match self {
             Self::Validate(error) => (Reason::InvalidSpec, error.to_string()),
-            Self::Decide(error) => (Reason::ForeignObject, error.to_string()),
+            Self::Decide(error) => (error.reason(), error.to_string()),
             Self::Apply(error @ apply::Error::Foreign(_)) => (Reason::ForeignObject, error.to_string()),
             Self::Observe(_) | Self::Apply(_) | Self::Report(_) | Self::Deadline => match self.class() {
                 Class::Forbidden => (Reason::Forbidden, self.to_string()),

@@ -59,6 +59,32 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
+/// Whether a signal has looked the same for long enough to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steady {
+    /// It may be a slow scrape.
+    NotYet,
+    /// It lasts.
+    Long,
+}
+
+/// Whether status should show this record instead of the one that it shows.
+///
+/// When the result is another; and when there is data to decide by again, or none any more, and that lasts.
+pub fn is_news(shown: Option<&ScalingStatus>, record: &Record, steady: Steady) -> bool {
+    let fresh = |verdict: SignalVerdict| verdict == SignalVerdict::Fresh;
+    let now: Vec<bool> = record.signals.iter().map(|row| fresh(signal(row).verdict)).collect();
+    match shown {
+        // A first record without data says nothing yet: the pods have just been made.
+        None => steady == Steady::Long || now.iter().all(|&fresh| fresh),
+        Some(shown) if shown.replicas != count(record.result) => true,
+        Some(shown) => {
+            let then: Vec<bool> = shown.signals.iter().map(|signal| fresh(signal.verdict)).collect();
+            steady == Steady::Long && then != now
+        }
+    }
+}
+
 /// What a record says about scaling, without figures that change at every tick.
 pub fn findings(record: &Record, mode: Mode, (endpoint, defined): (&str, &[&str])) -> Vec<Finding> {
     vec![
@@ -229,4 +255,71 @@ pub async fn write(writer: &Writer, resource: &PathfinderCluster, report: &Scale
         .apply_status::<PathfinderCluster>(&to, names::MANAGER_SCALE_STATUS, &body)
         .await
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use pathfinder_scaling::{
+        Memory, Observation, Policy, PolicyInput, Replicas, RequestsPerSecond, Rollout, Signal, decide,
+    };
+    use rstest::rstest;
+
+    use super::*;
+
+    fn record(signal: Signal, floor: u32) -> Record {
+        let observation = Observation {
+            requests_per_second: signal,
+            replicas_ordered: Some(Replicas::new(floor)),
+            replicas_ready: Some(Replicas::new(floor)),
+            floor: Some(Replicas::new(floor)),
+            rollout: Rollout::Settled,
+        };
+        let policy = Policy::parse(PolicyInput::default()).unwrap();
+        decide(&policy, Memory::default(), &observation, Timestamp::UNIX_EPOCH)
+            .0
+            .record
+    }
+
+    fn fresh(rate: f64) -> Signal {
+        Signal::Fresh {
+            value: RequestsPerSecond::new(rate).unwrap(),
+            age: std::time::Duration::ZERO,
+        }
+    }
+
+    const GONE: Signal = Signal::Missing {
+        reason: MissingReason::SourceUnreachable,
+    };
+
+    #[rstest]
+    #[case::a_first_record_with_data(None, fresh(50.0), Steady::NotYet, true)]
+    #[case::a_first_record_without_data(None, GONE, Steady::NotYet, false)]
+    #[case::a_first_record_without_data_that_lasts(None, GONE, Steady::Long, true)]
+    #[case::the_same_result_at_another_rate(Some(fresh(50.0)), fresh(90.0), Steady::Long, false)]
+    #[case::another_result(Some(fresh(50.0)), fresh(590.0), Steady::NotYet, true)]
+    #[case::one_slow_scrape(Some(fresh(50.0)), GONE, Steady::NotYet, false)]
+    #[case::data_lost(Some(fresh(50.0)), GONE, Steady::Long, true)]
+    fn status_is_written_for_news_only(
+        #[case] shown: Option<Signal>,
+        #[case] now: Signal,
+        #[case] steady: Steady,
+        #[case] news: bool,
+    ) {
+        let shown = shown.map(|signal| scaling_status(&record(signal, 2)));
+        assert_eq!(is_news(shown.as_ref(), &record(now, 2), steady), news);
+    }
+
+    #[test]
+    fn a_condition_that_says_the_same_stays_the_same_to_the_letter() {
+        let found = findings(&record(fresh(50.0), 2), Mode::Auto, ("default", &["default"]));
+        let nothing = ScaleReport {
+            scaling: None,
+            conditions: Vec::new(),
+        };
+        let first = nothing.next(&found, None, (1, Timestamp::from_second(10).unwrap()));
+        let later = first.next(&found, None, (1, Timestamp::from_second(99).unwrap()));
+        assert_eq!(first, later);
+        assert_eq!(first.conditions.len(), SCALING.len());
+    }
 }

@@ -29,7 +29,7 @@ use crate::{
         orders::{Seen, orders},
         prometheus::Endpoints,
         reading::{Answer, requests_per_second},
-        report::{self, ScaleReport},
+        report::{self, ScaleReport, Steady},
         state::Known,
     },
     validate,
@@ -59,14 +59,43 @@ struct Carried {
     memory: Memory,
     // What was written last; the cache may be behind it.
     written: Option<ScaleReport>,
-    // Since when the signal has not been fresh.
-    dark_since: Option<Instant>,
+    // Whether the signal is fresh, and since when that has been so.
+    look: Option<(Freshness, Instant)>,
 }
 
 // Clusters that are decided at the same time: their writes may wait for the API server.
 const PARALLEL: usize = 16;
-// A signal must be gone this long before a condition says so: one slow scrape is no news.
-const DARK: Duration = Duration::from_secs(20);
+// A signal must be gone (or back) this long before status says so: one slow scrape is no news.
+const STEADY: Duration = Duration::from_secs(20);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    Fresh,
+    Dark,
+}
+
+impl Carried {
+    // Whether the signal has looked like this for long enough to be told.
+    fn steady(&mut self, now: Freshness) -> Steady {
+        let since = match self.look {
+            Some((last, since)) if last == now => since,
+            Some(_) | None => Instant::now(),
+        };
+        self.look = Some((now, since));
+        if since.elapsed() >= STEADY {
+            Steady::Long
+        } else {
+            Steady::NotYet
+        }
+    }
+}
+
+fn freshness(observation: &Observation) -> Freshness {
+    match observation.requests_per_second {
+        Signal::Fresh { .. } => Freshness::Fresh,
+        Signal::Stale { .. } | Signal::Missing { .. } | Signal::Invalid { .. } => Freshness::Dark,
+    }
+}
 
 impl Scaler {
     /// Ticks until `stop`.
@@ -262,19 +291,14 @@ impl Scaler {
             (&cluster.scaling.endpoint, &self.endpoints.names()),
         );
         let before = carried.written.clone().unwrap_or_else(|| ScaleReport::of(resource));
-        let fresh = matches!(observation.requests_per_second, Signal::Fresh { .. });
-        carried.dark_since = if fresh {
-            None
-        } else {
-            carried.dark_since.or_else(|| Some(Instant::now()))
-        };
-        let briefly = carried.dark_since.is_some_and(|since| since.elapsed() < DARK);
-        if briefly {
+        let now_fresh = freshness(observation);
+        let steady = carried.steady(now_fresh);
+        if now_fresh == Freshness::Dark && steady == Steady::NotYet {
             // Only what does not depend on signals; the rest stays as it was said.
             findings.retain(|finding| finding.type_ == ConditionType::ScalingActive);
         }
-        let changed = (decision.action != Action::Hold || before.scaling.is_none())
-            .then(|| report::scaling_status(&decision.record));
+        let news = report::is_news(before.scaling.as_ref(), &decision.record, steady);
+        let changed = news.then(|| report::scaling_status(&decision.record));
         let next = before.next(&findings, changed, (cluster.generation, now));
         if carried.written.as_ref() == Some(&next) || (carried.written.is_none() && before == next) {
             carried.written = Some(next);
@@ -297,7 +321,13 @@ impl Scaler {
         decision: &Decision,
     ) {
         if decision.action != Action::Hold {
-            let event = structural::event(EventType::Normal, "Scaled", &decision.record.sentence(), "Scale");
+            let event = structural::event(
+                EventType::Normal,
+                "Scaled",
+                &decision.record.sentence(),
+                // Events of one reason and action are folded into one; each number is an event of its own.
+                &format!("ScaleTo{}", decision.floor),
+            );
             structural::publish(&self.recorder, resource, event).await;
         }
         let metrics = |report: &ScaleReport| {

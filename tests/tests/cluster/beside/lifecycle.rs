@@ -125,7 +125,7 @@ async fn passwords_are_never_made_anew_for_a_volume_that_has_data() {
     // Secrets are not watched (the operator may only read them by name): any change makes it look.
     stack.patch(json!({"scaling": {"maxReplicas": 9}})).await.unwrap();
     let condition = stack
-        .wait_condition(("Ready", "False"), Some("ForeignObject"), Duration::from_secs(60))
+        .wait_condition(("Ready", "False"), Some("SecretMissing"), Duration::from_secs(60))
         .await
         .unwrap();
     assert!(
