@@ -7,6 +7,7 @@ pub mod addons;
 pub mod engine;
 pub mod faults;
 pub mod images;
+pub mod interrupt;
 pub mod kind;
 pub mod layer;
 pub mod leftovers;
