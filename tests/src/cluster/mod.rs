@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod kind;
 pub mod layer;
 pub mod leftovers;
+pub mod mend;
 pub mod network;
 pub mod node_image;
 pub mod packages;
