@@ -78,13 +78,31 @@ const IMPURE: &[&str] = &[
 
 /// Dependencies that a manifest has and must not have.
 pub fn forbidden_dependencies(manifest: &str, forbidden: &[&str]) -> Vec<String> {
-    let section = manifest.split("[dependencies]").nth(1).unwrap_or_default();
-    let section = section.split("\n[").next().unwrap_or_default();
-    let names = section.lines().filter_map(|line| line.split(['.', '=', ' ']).next());
-    names
+    let mut in_dependencies = false;
+    let mut found = Vec::new();
+    for line in manifest.lines().map(str::trim) {
+        let name = if let Some(table) = line.strip_prefix('[') {
+            let table = table.trim_end_matches(']');
+            in_dependencies = is_dependencies(table);
+            // `[dependencies.kube]` is a dependency by itself.
+            table.rsplit_once('.').filter(|(parent, _)| is_dependencies(parent))
+        } else if in_dependencies {
+            line.split(['.', '=', ' ']).next().map(|name| ("", name))
+        } else {
+            None
+        };
+        found.extend(name.map(|(_, name)| name.trim_matches('"')));
+    }
+    found
+        .into_iter()
         .filter(|name| forbidden.contains(name))
         .map(str::to_owned)
         .collect()
+}
+
+// Also those of one platform only: `[target.'cfg(unix)'.dependencies]`.
+fn is_dependencies(table: &str) -> bool {
+    table == "dependencies" || (table.starts_with("target.") && table.ends_with(".dependencies"))
 }
 
 /// What a pure source names and must not name; its tests may.
@@ -94,10 +112,16 @@ pub fn impurities(source: &str) -> Vec<&'static str> {
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect();
+    // Our own `mod redis;` is not the crate of that name.
+    let own = |word: &str| {
+        lines
+            .iter()
+            .any(|line| line.ends_with(&format!("mod {};", word.trim_end_matches("::"))))
+    };
     IMPURE
         .iter()
         .copied()
-        .filter(|word| lines.iter().any(|line| line.contains(word)))
+        .filter(|word| lines.iter().any(|line| line.contains(word)) && !own(word))
         .collect()
 }
 
@@ -116,8 +140,22 @@ pub fn shape(source: &str) -> Vec<String> {
     complaints
 }
 
+// The tests are the module in the file; `#[cfg(test)] mod x;` names another file and ends nothing.
 fn before_tests(source: &str) -> &str {
-    source.split("\n#[cfg(test)]").next().unwrap_or(source)
+    let mut rest = source;
+    while let Some(at) = rest.find("\n#[cfg(test)]\n") {
+        let from = source.len() - rest.len() + at;
+        rest = &rest[at + 1..];
+        let item = rest
+            .lines()
+            .skip(1)
+            .find(|line| !line.starts_with("#[") && !line.starts_with("//"))
+            .unwrap_or_default();
+        if item.contains("mod ") && !item.trim_end().ends_with(';') {
+            return &source[..from];
+        }
+    }
+    source
 }
 
 #[cfg(test)]
@@ -131,12 +169,37 @@ mod tests {
     }
 
     #[test]
+    fn an_arrow_in_a_table_of_its_own_is_found() {
+        let manifest = "[dependencies.kube]\nversion = \"5\"\n[target.'cfg(unix)'.dependencies]\ntokio = \"1\"\n\
+                        [dev-dependencies.reqwest]\nversion = \"1\"\n[build-dependencies]\nreqwest = \"1\"\n";
+        assert_eq!(
+            forbidden_dependencies(manifest, &["kube", "tokio", "reqwest"]),
+            ["kube", "tokio"]
+        );
+    }
+
+    #[test]
+    fn tests_in_another_file_do_not_end_the_count() {
+        let source = format!("//! x\n#[cfg(test)]\nmod fixtures;\n{}", "let x;\n".repeat(401));
+        assert_eq!(shape(&source).len(), 1);
+        let source = format!("{source}\n#[cfg(test)]\n#[allow(dead_code)]\npub(crate) mod tests {{\n");
+        assert!(before_tests(&source).ends_with("let x;\n"));
+        assert!(before_tests("a\n#[cfg(test)]\nfn only_in_tests() {}\nb\n").ends_with("b\n"));
+    }
+
+    #[test]
     fn a_clock_in_pure_code_is_found_and_one_in_its_tests_or_comments_is_not() {
         assert_eq!(impurities("//! x\nfn f() { Timestamp::now(); }\n"), ["Timestamp::now"]);
         assert!(
             impurities("//! x\n// Timestamp::now\n#[cfg(test)]\nmod tests { fn f() { Timestamp::now(); } }\n")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn a_module_of_our_own_is_not_the_crate_of_its_name() {
+        assert!(impurities("//! x\npub(crate) mod redis;\nfn f() { redis::build(); }\n").is_empty());
+        assert_eq!(impurities("//! x\nfn f() { redis::open(); }\n"), ["redis::"]);
     }
 
     #[test]

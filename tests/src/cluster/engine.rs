@@ -3,13 +3,13 @@
 //! With Docker, kind's own node image is pulled and nothing else is needed. With Podman everything runs as root in a
 //! network namespace of its own, so that no bridge, rule or route of the machine changes.
 
-use std::{fs, process::Command};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
 
 use clap::ValueEnum;
 
 use crate::cluster::{
     packages,
-    paths::Paths,
+    paths::{Paths, remove},
     process::{command, works},
 };
 
@@ -112,20 +112,80 @@ impl Engine {
                 packages::is_root(),
                 "Podman needs root here: run as root, or start Docker and use --engine docker"
             );
-            // Without CAP_SYS_RESOURCE higher limits are refused; systemd and journald are not asked.
-            let containers = "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n\
-                              [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
-            fs::write(paths.state.join("containers.conf"), containers)?;
-            let storage = format!(
-                "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
-                paths.cache.join("containers").display(),
-                paths.state.join("run").display(),
-            );
-            fs::write(paths.state.join("storage.conf"), storage)?;
+            if forget_earlier_boot(paths)? {
+                forget_stale_folders()?;
+            }
+            fs::create_dir_all(paths.networks())?;
+            fs::write(paths.state.join("containers.conf"), containers_conf(paths))?;
+            fs::write(paths.state.join("storage.conf"), storage_conf(paths))?;
         }
         fs::write(paths.state.join("engine"), self.program())?;
         Ok(())
     }
+}
+
+// Without CAP_SYS_RESOURCE higher limits are refused; systemd and journald are not asked. The backend is named, because
+// Podman remembers in its storage which one it found first, and CNI resolves no names.
+fn containers_conf(paths: &Paths) -> String {
+    format!(
+        "[containers]\ndefault_ulimits = [\"nofile=20000:20000\", \"nproc=32768:32768\"]\n\
+         [engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
+         [network]\nnetwork_backend = \"netavark\"\nnetwork_config_dir = \"{}\"\n",
+        paths.networks().display(),
+    )
+}
+
+fn storage_conf(paths: &Paths) -> String {
+    format!(
+        "[storage]\ndriver = \"overlay\"\ngraphroot = \"{}\"\nrunroot = \"{}\"\n",
+        paths.cache.join("containers").display(),
+        paths.run().display(),
+    )
+}
+
+// Podman expects its run folders on a tmpfs: where they are on a disk, it would take the containers of the boot before
+// for running ones, and their mounts for mounted.
+fn forget_earlier_boot(paths: &Paths) -> anyhow::Result<bool> {
+    let now = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let file = paths.state.join("boot");
+    let remembered = fs::read_to_string(&file).unwrap_or_default();
+    let rebooted = !remembered.is_empty() && remembered != now;
+    if rebooted {
+        remove(&paths.run())?;
+    }
+    fs::write(file, now)?;
+    Ok(rebooted)
+}
+
+fn forget_stale_folders() -> anyhow::Result<()> {
+    ["/run/libpod", "/run/containers/networks"]
+        .map(Path::new)
+        .into_iter()
+        .filter(|folder| older_than_boot(folder))
+        .try_for_each(remove)
+}
+
+// Others' Podman uses these folders too: what it made since the machine started is not touched.
+fn older_than_boot(folder: &Path) -> bool {
+    let booted = fs::read_to_string("/proc/stat")
+        .ok()
+        .and_then(|stat| boot_seconds(&stat));
+    let newest = fs::read_dir(folder).ok().and_then(|entries| {
+        entries
+            .flatten()
+            .filter_map(|entry| entry.metadata().ok())
+            .map(|file| file.mtime())
+            .max()
+    });
+    matches!((newest, booted), (Some(newest), Some(booted)) if newest < booted)
+}
+
+fn boot_seconds(stat: &str) -> Option<i64> {
+    stat.lines()
+        .find_map(|line| line.strip_prefix("btime "))?
+        .trim()
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]
@@ -173,5 +233,40 @@ mod tests {
                 Some(std::ffi::OsStr::new("/s/storage.conf"))
             );
         }
+    }
+
+    #[test]
+    fn podman_keeps_its_networks_below_the_state_folder_and_resolves_names() {
+        let text = containers_conf(&paths());
+        assert!(text.contains("network_config_dir = \"/s/networks\""), "{text}");
+        assert!(text.contains("network_backend = \"netavark\""), "{text}");
+    }
+
+    #[test]
+    fn a_run_folder_of_an_earlier_boot_is_forgotten_and_one_of_this_boot_is_kept() {
+        let folder = std::env::temp_dir().join(format!("pathfinder-boot-{}", std::process::id()));
+        let paths = Paths {
+            cache: folder.join("cache"),
+            state: folder.join("state"),
+        };
+        let mark = paths.run().join("mark");
+        fs::create_dir_all(paths.run()).unwrap();
+        fs::write(&mark, "").unwrap();
+        assert!(!forget_earlier_boot(&paths).unwrap());
+        assert!(!forget_earlier_boot(&paths).unwrap());
+        assert!(mark.exists());
+        fs::write(paths.state.join("boot"), "another").unwrap();
+        assert!(forget_earlier_boot(&paths).unwrap());
+        assert!(!mark.exists());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn the_start_of_the_machine_is_read_from_its_statistics() {
+        assert_eq!(
+            boot_seconds("cpu 1 2\nbtime 1700000000\nprocesses 3\n"),
+            Some(1_700_000_000)
+        );
+        assert_eq!(boot_seconds("cpu 1 2\n"), None);
     }
 }

@@ -1,13 +1,15 @@
 //! What can happen to a node: its power is cut, it freezes, its network cable is pulled. And how it comes back.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
-use anyhow::Context;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cluster::{
-    Engine, kind, network,
+    Engine,
+    mend::{self, Cable},
+    network,
     paths::Paths,
     process::{self, read},
     step::until,
@@ -43,56 +45,111 @@ pub fn inflict(fault: Fault, node: &str) -> anyhow::Result<()> {
         Fault::Crash => process::run(engine.node(&paths, &["kill", "-s", "KILL", node]), &log),
         Fault::Freeze => process::run(engine.node(&paths, &["pause", node]), &log),
         Fault::Thaw => process::run(engine.node(&paths, &["unpause", node]), &log),
-        Fault::Partition => cable(&paths, engine, (node, "down")),
-        Fault::Heal => cable(&paths, engine, (node, "up")),
+        Fault::Partition => mend::cable(&paths, engine, (node, Cable::Down)),
+        Fault::Heal => mend::cable(&paths, engine, (node, Cable::Up)),
         Fault::Start => {
+            let since = Timestamp::now();
             process::run(engine.node(&paths, &["start", node]), &log)?;
-            // It comes back with another address.
-            ready_again(&paths, engine, node)?;
+            ready_again(&paths, engine, (node, since))?;
+            // It came back with another address.
             network::route(engine)
         }
     }
 }
 
 fn known(paths: &Paths, engine: Engine, node: &str) -> anyhow::Result<()> {
-    let text = read(engine.kind(paths, &["get", "nodes", "--name", kind::NAME]))?;
-    let nodes: Vec<&str> = text.lines().collect();
+    let nodes = mend::nodes(paths, engine);
     anyhow::ensure!(
-        nodes.contains(&node),
+        nodes.iter().any(|name| name == node),
         "there is no node {node}; there are: {}",
         nodes.join(", ")
     );
     Ok(())
 }
 
-fn ready_again(paths: &Paths, engine: Engine, node: &str) -> anyhow::Result<()> {
+fn ready_again(paths: &Paths, engine: Engine, (node, since): (&str, Timestamp)) -> anyhow::Result<()> {
+    let columns = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+    let address = read(engine.node(paths, &["inspect", "-f", columns, node]))?;
     until(&format!("{node} to be Ready again"), Duration::from_secs(120), || {
-        let status = kind::status(paths, engine);
-        // A node that was only just lost still says Ready; its kubelet must have spoken since.
-        thread::sleep(Duration::from_millis(500));
-        if status.ready.iter().any(|name| name == node) {
-            Ok(())
-        } else {
-            Err(format!("{status:?}"))
-        }
+        let look = || {
+            let lease = get(engine, &["lease", node, "-n", "kube-node-lease"])?;
+            anyhow::Ok((get(engine, &["node", node])?, lease))
+        };
+        let (object, lease) = look().map_err(|error| format!("{error:#}"))?;
+        is_back(&object, &lease, (address.trim(), since))
     })
 }
 
-// The bridge's side of the cable: taking the link down inside the node would lose the node's routes.
-fn cable(paths: &Paths, engine: Engine, (node, state): (&str, &str)) -> anyhow::Result<()> {
-    let index = read(engine.node(paths, &["exec", node, "cat", "/sys/class/net/eth0/iflink"]))?;
-    let index: u64 = index.trim().parse().context("the index of the node's link")?;
-    let mut list = engine.inside("ip");
-    list.args(["-j", "link"]);
-    let links: Value = serde_json::from_str(&read(list)?)?;
-    let link = links
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|link| link["ifindex"].as_u64() == Some(index))
-        .and_then(|link| link["ifname"].as_str())
-        .with_context(|| format!("no link of index {index}"))?;
-    let mut set = engine.inside("ip");
-    set.args(["link", "set", link, state]);
-    read(set).map(drop)
+fn get(engine: Engine, words: &[&str]) -> anyhow::Result<Value> {
+    let mut command = engine.inside("kubectl");
+    command.args(["get", "-o", "json", "--request-timeout=2s"]).args(words);
+    Ok(serde_json::from_str(&read(command)?)?)
+}
+
+// A node that was only just lost still says Ready, and gives its old address: its kubelet must have spoken since.
+fn is_back(node: &Value, lease: &Value, (address, since): (&str, Timestamp)) -> Result<(), String> {
+    let renewed = time(&lease["spec"]["renewTime"]);
+    if renewed.is_none_or(|renewed| renewed <= since) {
+        return Err(format!("its lease was renewed at {renewed:?}, it started at {since}"));
+    }
+    let addresses = node["status"]["addresses"].as_array().cloned().unwrap_or_default();
+    if !addresses
+        .iter()
+        .any(|it| it["type"] == "InternalIP" && it["address"] == address)
+    {
+        return Err(format!("its address is {address}, but it says {addresses:?}"));
+    }
+    let conditions = node["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    let ready = conditions
+        .iter()
+        .find(|it| it["type"] == "Ready")
+        .unwrap_or(&Value::Null);
+    // The kubelet gives whole seconds.
+    let spoken = time(&ready["lastHeartbeatTime"]).is_some_and(|at| at.as_second() >= since.as_second());
+    if spoken && ready["status"] == "True" {
+        Ok(())
+    } else {
+        Err(format!("it started at {since} and says {ready}"))
+    }
+}
+
+fn time(value: &Value) -> Option<Timestamp> {
+    value.as_str()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SINCE: &str = "2030-01-01T00:00:10.5Z";
+
+    fn node(address: &str, (status, heartbeat): (&str, &str)) -> Value {
+        json!({"status": {
+            "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": "n"}],
+            "conditions": [{"type": "Ready", "status": status, "lastHeartbeatTime": heartbeat}],
+        }})
+    }
+
+    fn back(node: &Value, renewed: &str) -> Result<(), String> {
+        let lease = json!({"spec": {"renewTime": renewed}});
+        is_back(node, &lease, ("198.19.255.9", SINCE.parse().unwrap()))
+    }
+
+    #[test]
+    fn a_node_is_back_when_its_kubelet_spoke_since_the_start_with_its_present_address() {
+        let well = node("198.19.255.9", ("True", "2030-01-01T00:00:10Z"));
+        assert_eq!(back(&well, "2030-01-01T00:00:12.000000Z"), Ok(()));
+    }
+
+    #[test]
+    fn what_a_node_said_before_it_was_lost_does_not_count() {
+        let after = "2030-01-01T00:00:12.000000Z";
+        let well = node("198.19.255.9", ("True", "2030-01-01T00:00:12Z"));
+        assert!(back(&well, "2030-01-01T00:00:09.000000Z").is_err());
+        assert!(back(&node("198.19.255.4", ("True", "2030-01-01T00:00:12Z")), after).is_err());
+        assert!(back(&node("198.19.255.9", ("True", "2030-01-01T00:00:04Z")), after).is_err());
+        assert!(back(&node("198.19.255.9", ("Unknown", "2030-01-01T00:00:12Z")), after).is_err());
+    }
 }

@@ -11,17 +11,32 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::{
-    Engine, addons, leftovers, network, node_image, packages,
+    Engine, addons, interrupt, leftovers, mend, network, node_image, packages,
     paths::{Paths, recipe, remove},
-    process::{self, read, works},
+    process::{self, command, read, works},
     programs,
-    step::{step, until},
+    step::{say, step, until},
 };
 
 /// Name of the cluster and stem of its nodes' names.
 pub const NAME: &str = "pathfinder";
 
 const START: Duration = Duration::from_secs(180);
+// A node that comes back takes seconds; one that does not in this time never will.
+const MEND: Duration = Duration::from_secs(90);
+const DELETE: Duration = Duration::from_secs(120);
+
+// What belongs to a cluster in the state folder.
+const STATE: [&str; 8] = [
+    "kubeconfig",
+    "kind.yaml",
+    "loaded.json",
+    "audit",
+    "run",
+    "networks",
+    "engine",
+    "boot",
+];
 
 /// What to bring up.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +68,12 @@ pub fn lock(paths: &Paths) -> anyhow::Result<File> {
     paths.create()?;
     let file = File::create(paths.state.join("lock"))?;
     if file.try_lock().is_err() {
-        step("waiting for another run of cargo dev", || Ok(file.lock()?))?;
+        // Asked again and again: a lock that blocks would not hear Ctrl-C.
+        step("waiting for another run of cargo dev", || {
+            until("the other run to end", process::LONGEST, || {
+                file.try_lock().map_err(|error| error.to_string())
+            })
+        })?;
     }
     Ok(file)
 }
@@ -66,7 +86,9 @@ pub fn up(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     let _lock = lock(paths)?;
     let engine = wanted.engine;
     let there = status(paths, engine);
-    if there.up && there.ready.len() == wanted.nodes && there.not_ready.is_empty() && addons::ready(engine) {
+    let whole = there.up && there.ready.len() == wanted.nodes && there.not_ready.is_empty();
+    // A node that was lost a moment ago still says Ready: the engine knows better.
+    if whole && mend::all_run(paths, engine, &there.ready) && addons::ready(engine) {
         return Ok(());
     }
     if engine == Engine::Podman {
@@ -74,22 +96,41 @@ pub fn up(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     }
     engine.configure(paths)?;
     programs::ensure(paths, engine)?;
-    let usable = there.up && there.ready.len() + there.not_ready.len() == wanted.nodes;
-    if !usable {
+    if !mended(paths, wanted) {
+        interrupt::check()?;
         create(paths, wanted)?;
+        wait_ready(paths, wanted, START)?;
     }
+    network::route(engine)?;
+    addons::ensure(paths, engine)
+}
+
+// A cluster that cannot be mended is made again: that always works, and costs a minute.
+fn mended(paths: &Paths, wanted: Wanted) -> bool {
+    let engine = wanted.engine;
+    let there = mend::nodes(paths, engine);
+    if there.len() != wanted.nodes || (engine == Engine::Podman && !network::exists()) {
+        return false;
+    }
+    let mending =
+        step("mending the nodes", || mend::all(paths, engine, &there)).and_then(|()| wait_ready(paths, wanted, MEND));
+    if let Err(error) = &mending {
+        say(&format!("{error:#}"));
+    }
+    mending.is_ok()
+}
+
+fn wait_ready(paths: &Paths, wanted: Wanted, deadline: Duration) -> anyhow::Result<()> {
     step(&format!("waiting for {} Ready nodes", wanted.nodes), || {
-        until("every node to be Ready", START, || {
-            let now = status(paths, engine);
+        until("every node to be Ready", deadline, || {
+            let now = status(paths, wanted.engine);
             if now.ready.len() == wanted.nodes {
                 Ok(())
             } else {
                 Err(format!("{now:?}"))
             }
         })
-    })?;
-    network::route(engine)?;
-    addons::ensure(paths, engine)
+    })
 }
 
 fn create(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
@@ -106,7 +147,7 @@ fn create(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     network::ensure(paths, engine)?;
     let config = paths.state.join("kind.yaml");
     fs::write(&config, configuration(paths, wanted))?;
-    step(&format!("creating a kind cluster of {} nodes", wanted.nodes), || {
+    let created = step(&format!("creating a kind cluster of {} nodes", wanted.nodes), || {
         let (config, kubeconfig) = (config.to_string_lossy(), paths.kubeconfig());
         let kubeconfig = kubeconfig.to_string_lossy();
         let mut words = vec![
@@ -123,7 +164,12 @@ fn create(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
             words.extend(["--image", image]);
         }
         process::run(engine.kind(paths, &words), &paths.logs().join("kind.log"))
-    })
+    });
+    // kind removes its nodes when it fails, but not when it is interrupted.
+    if created.is_err() && interrupt::came() {
+        interrupt::cleaning(|| step("removing what is half made", || clear(paths, engine)))?;
+    }
+    created
 }
 
 fn configuration(paths: &Paths, wanted: Wanted) -> String {
@@ -148,24 +194,28 @@ pub fn down(paths: &Paths) -> anyhow::Result<()> {
 }
 
 fn clear(paths: &Paths, engine: Engine) -> anyhow::Result<()> {
+    // Podman finds its storage by its configuration, and starts only in its namespace: both may have been lost.
+    engine.configure(paths)?;
+    if engine == Engine::Podman && works(command(&["podman", "--version"])) {
+        network::namespace()?;
+    }
     let kind = paths.bin().join("kind");
-    let alive = engine == Engine::Docker || network::exists();
-    if kind.exists() && alive {
+    if kind.exists() {
         let kubeconfig = paths.kubeconfig();
-        let words = [
-            "delete",
-            "cluster",
-            "--name",
-            NAME,
-            "--kubeconfig",
-            &kubeconfig.to_string_lossy(),
-        ];
-        process::run(engine.kind(paths, &words), &paths.logs().join("kind.log"))?;
+        let kubeconfig = kubeconfig.to_string_lossy();
+        let words = ["delete", "cluster", "--name", NAME, "--kubeconfig", &kubeconfig];
+        let deleted = process::run_within(engine.kind(paths, &words), &paths.logs().join("kind.log"), DELETE);
+        match (engine, deleted) {
+            // Nothing else removes the nodes with Docker.
+            (Engine::Docker, Err(error)) => return Err(error),
+            (Engine::Podman, Err(error)) => say(&format!("{error:#}\n  going on without kind")),
+            (Engine::Docker | Engine::Podman, Ok(())) => {}
+        }
     }
     if engine == Engine::Podman {
-        leftovers::remove(paths, alive)?;
+        leftovers::remove(paths)?;
     }
-    for name in ["kubeconfig", "kind.yaml", "loaded.json", "audit", "run", "engine"] {
+    for name in STATE {
         remove(&paths.state.join(name))?;
     }
     Ok(())

@@ -10,11 +10,12 @@ use anyhow::Context;
 use crate::cluster::{
     Engine, layer,
     paths::{Paths, fingerprint, once, recipe, remove},
-    process::{self, command, works},
+    process::{self, command, read, works},
     programs::{self, KIND, KUBERNETES},
     step::step,
 };
 
+const REPOSITORY: &str = "localhost/pathfinder/node";
 const PACKAGES: &str = "systemd,dbus,conntrack,iptables,nftables,iproute2,ethtool,util-linux,mount,kmod,libseccomp2,pigz,\
                         e2fsprogs,bash,ca-certificates,curl,jq,procps,runc,containerd,containernetworking-plugins,hostname";
 
@@ -27,7 +28,7 @@ pub fn ensure(paths: &Paths, engine: Engine) -> anyhow::Result<String> {
     let provisioner = programs::local_path_provisioner(paths)?;
     let files = [recipe().join("node"), recipe().join("cni.yaml")];
     let print = fingerprint(&[KIND, KUBERNETES, PACKAGES, include_str!("layer.rs")], &files)?;
-    let tag = format!("localhost/pathfinder/node:{print}");
+    let tag = format!("{REPOSITORY}:{print}");
     if works(engine.build(paths, &["image", "exists", &tag])) {
         return Ok(tag);
     }
@@ -35,7 +36,7 @@ pub fn ensure(paths: &Paths, engine: Engine) -> anyhow::Result<String> {
     step("building the node image", || {
         let context = paths.cache.join("node-image");
         remove(&context)?;
-        prepare(&context, (&node, &provisioner))?;
+        prepare(paths, &context, (&node, &provisioner))?;
         let log = paths.logs().join("node-image.log");
         process::run(
             engine.build(
@@ -58,7 +59,30 @@ pub fn ensure(paths: &Paths, engine: Engine) -> anyhow::Result<String> {
         process::run(engine.build(paths, &words), &log)?;
         remove(&context)
     })?;
+    prune(paths, engine, &tag);
     Ok(tag)
+}
+
+// Half a gigabyte each; one that a node still uses is refused and goes the next time.
+fn prune(paths: &Paths, engine: Engine, keep: &str) {
+    let list = [
+        "images",
+        "--filter",
+        &format!("reference={REPOSITORY}"),
+        "--format",
+        "{{.Repository}}:{{.Tag}}",
+    ];
+    for tag in stale(&read(engine.build(paths, &list)).unwrap_or_default(), keep) {
+        let _ = works(engine.build(paths, &["rmi", tag]));
+    }
+}
+
+fn stale<'a>(list: &'a str, keep: &str) -> Vec<&'a str> {
+    let ours = format!("{REPOSITORY}:");
+    list.lines()
+        .map(str::trim)
+        .filter(|tag| tag.starts_with(&ours) && *tag != keep)
+        .collect()
 }
 
 /// A root file system of a Debian release, as an archive.
@@ -81,11 +105,11 @@ pub fn base(paths: &Paths, release: &str, packages: &str) -> anyhow::Result<Path
     Ok(target)
 }
 
-fn prepare(context: &Path, (node, provisioner): (&Path, &Path)) -> anyhow::Result<()> {
+fn prepare(paths: &Paths, context: &Path, (node, provisioner): (&Path, &Path)) -> anyhow::Result<()> {
     for folder in ["bin", "manifests"] {
         fs::create_dir_all(context.join(folder))?;
     }
-    let kind = programs::module_folder("sigs.k8s.io/kind", KIND)?;
+    let kind = programs::module_folder(paths, "sigs.k8s.io/kind", KIND)?;
     let files = kind.join("images/base/files");
     process::read(command(&[
         "cp",
@@ -136,4 +160,19 @@ fn storage_manifest(kind: &Path) -> anyhow::Result<String> {
         "kind's storage manifest has a joint that is not known"
     );
     Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_older_node_images_are_stale() {
+        let list = "localhost/pathfinder/node:new\nlocalhost/pathfinder/node:old\n\
+                    localhost/pathfinder/node-base:1\nlocalhost/pathfinder/prometheus:2.53\n";
+        assert_eq!(
+            stale(list, "localhost/pathfinder/node:new"),
+            ["localhost/pathfinder/node:old"]
+        );
+    }
 }

@@ -49,6 +49,16 @@ impl Paths {
         self.state.join("logs")
     }
 
+    /// Podman's networks.
+    pub fn networks(&self) -> PathBuf {
+        self.state.join("networks")
+    }
+
+    /// What Podman expects to be gone after a reboot.
+    pub fn run(&self) -> PathBuf {
+        self.state.join("run")
+    }
+
     /// The kubeconfig of the cluster.
     pub fn kubeconfig(&self) -> PathBuf {
         self.state.join("kubeconfig")

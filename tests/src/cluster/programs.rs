@@ -1,7 +1,7 @@
 //! The Go programs: kind, the load generator, and one binary that is every Kubernetes program of the node image.
 
 use std::{
-    fs,
+    env, fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
     process::Command,
@@ -83,7 +83,7 @@ fn install(paths: &Paths, module: &str, version: &str) -> anyhow::Result<PathBuf
             let folder = paths.cache.join("programs").join(format!("{name}.gobin"));
             remove(&folder)?;
             fs::create_dir_all(&folder)?;
-            let mut install = go(&["install", &format!("{module}@{version}")])?;
+            let mut install = go(paths, &["install", &format!("{module}@{version}")])?;
             install.env("GOBIN", &folder);
             process::run(install, &paths.logs().join("go.log"))?;
             fs::rename(folder.join(name), part)?;
@@ -109,7 +109,7 @@ pub fn node(paths: &Paths) -> anyhow::Result<PathBuf> {
         step(
             "building Kubernetes, etcd, CoreDNS and helm (about 10 minutes the first time)",
             || {
-                let mut build = go(&["build", "-trimpath", "-ldflags", &linker_flags(), "-o"])?;
+                let mut build = go(paths, &["build", "-trimpath", "-ldflags", &linker_flags(), "-o"])?;
                 build.arg(part).arg(".").current_dir(&sources);
                 process::run(build, &paths.logs().join("go.log"))
             },
@@ -137,13 +137,22 @@ fn linker_flags() -> String {
     format!("-s -w {}", flags.join(" "))
 }
 
-fn go(words: &[&str]) -> anyhow::Result<Command> {
+// Everything that Go keeps stays in our cache, and can be deleted with it.
+fn go(paths: &Paths, words: &[&str]) -> anyhow::Result<Command> {
     anyhow::ensure!(
         works(command(&["go", "version"])),
         "Go is not on PATH: install Go 1.26 or newer (https://go.dev/dl)"
     );
     let mut command = command(&["go"]);
-    command.args(words).env("CGO_ENABLED", "0");
+    let root = paths.cache.join("go");
+    let flags = env::var("GOFLAGS").unwrap_or_default();
+    command
+        .args(words)
+        .env("CGO_ENABLED", "0")
+        .env("GOPATH", &root)
+        .env("GOMODCACHE", root.join("mod"))
+        .env("GOCACHE", root.join("build"))
+        .env("GOFLAGS", format!("{flags} -modcacherw").trim());
     Ok(command)
 }
 
@@ -151,11 +160,29 @@ fn go(words: &[&str]) -> anyhow::Result<Command> {
 ///
 /// # Errors
 /// When the module is not there.
-pub fn module_folder(module: &str, version: &str) -> anyhow::Result<PathBuf> {
-    let text = process::read(go(&["mod", "download", "-json", &format!("{module}@{version}")])?)?;
+pub fn module_folder(paths: &Paths, module: &str, version: &str) -> anyhow::Result<PathBuf> {
+    let module_version = format!("{module}@{version}");
+    let text = process::read(go(paths, &["mod", "download", "-json", &module_version])?)?;
     let value: serde_json::Value = serde_json::from_str(&text)?;
     let folder = value["Dir"]
         .as_str()
         .with_context(|| format!("{module} has no folder"))?;
     Ok(PathBuf::from(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_kubernetes_is_linked_in_as_its_parts() {
+        let flags = linker_flags();
+        for expected in [
+            format!("gitVersion={KUBERNETES} "),
+            "gitMajor=1 ".to_owned(),
+            "gitMinor=37 ".to_owned(),
+        ] {
+            assert!(flags.contains(&expected), "{flags}");
+        }
+    }
 }

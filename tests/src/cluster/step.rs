@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::cluster::interrupt;
+
 // Long enough that a log of a machine stays short, short enough that a person sees life.
 const TELL_EVERY: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_secs(1);
@@ -31,6 +33,11 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::
     let clear = if stderr().is_terminal() { "\r\x1b[K" } else { "" };
     eprintln!("{clear}  {what}: {mark} ({:.1} s)", started.elapsed().as_secs_f64());
     result
+}
+
+/// Says something between two steps.
+pub fn say(text: &str) {
+    eprintln!("  {text}");
 }
 
 fn tell(what: &str, started: Instant, waiting: &mpsc::Receiver<()>) {
@@ -58,7 +65,10 @@ pub fn until<T>(what: &str, deadline: Duration, mut look: impl FnMut() -> Result
             Err(saw) if started.elapsed() >= deadline => {
                 anyhow::bail!("waited {} s for {what}; last seen: {saw}", deadline.as_secs())
             }
-            Err(_) => thread::sleep(Duration::from_millis(300)),
+            Err(_) => {
+                interrupt::check()?;
+                thread::sleep(Duration::from_millis(300));
+            }
         }
     }
 }

@@ -75,6 +75,22 @@ pub(crate) enum Action {
     },
 }
 
+impl Action {
+    /// Whether Ctrl-C leaves something to clean up; the others simply end.
+    pub(crate) fn cleans_up(&self) -> bool {
+        match self {
+            Self::Cluster { .. } | Self::Images | Self::Node { .. } | Self::Test { .. } => true,
+            Self::Demo(options) => !options.inside,
+            Self::Kubectl { .. }
+            | Self::Helm { .. }
+            | Self::Fmt
+            | Self::Lint
+            | Self::Crds
+            | Self::Completions { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterAction {
     /// Start it, or make it whole; quick when it is up.

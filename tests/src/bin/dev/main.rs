@@ -5,12 +5,16 @@ mod args;
 mod demo;
 mod suites;
 
-use std::process::{Command, ExitCode};
+use std::{
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode},
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
 use pathfinder_tests::cluster::{
-    Engine, Paths, faults, images,
+    Engine, Paths, faults, images, interrupt,
     kind::{self, Wanted},
     paths::workspace,
     process,
@@ -20,6 +24,10 @@ use crate::args::{Action, Args, ClusterAction, Output};
 
 fn main() -> ExitCode {
     match run(Args::parse()) {
+        Ok(_) | Err(_) if interrupt::came() => {
+            eprintln!("interrupted; the same command goes on where this one stopped");
+            ExitCode::from(interrupt::EXIT_CODE)
+        }
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -30,6 +38,9 @@ fn main() -> ExitCode {
 
 fn run(args: Args) -> anyhow::Result<ExitCode> {
     let paths = Paths::from_env();
+    if args.action.cleans_up() {
+        interrupt::listen()?;
+    }
     match args.action {
         Action::Cluster { action } => cluster(&paths, &action),
         Action::Kubectl { words } => through(&paths, "kubectl", &words),
@@ -106,7 +117,9 @@ fn through(paths: &Paths, program: &str, words: &[String]) -> anyhow::Result<Exi
     );
     let mut command = engine.inside(program);
     command.args(words);
-    finish(command)
+    // In our place: its exit code, its signals and its terminal are the person's.
+    let error = command.exec();
+    Err(error).with_context(|| format!("starting {}", process::words(&command)))
 }
 
 fn cargo(words: &[&str]) -> anyhow::Result<ExitCode> {
@@ -115,13 +128,11 @@ fn cargo(words: &[&str]) -> anyhow::Result<ExitCode> {
     finish(command)
 }
 
+// A program with the person's terminal, whose exit code becomes ours.
 fn finish(mut command: Command) -> anyhow::Result<ExitCode> {
-    let status = command
-        .status()
-        .with_context(|| format!("starting {}", process::words(&command)))?;
-    Ok(if status.success() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    let text = process::words(&command);
+    let child = command.spawn().with_context(|| format!("starting {text}"))?;
+    let status = interrupt::wait(child, Duration::MAX).context(text)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

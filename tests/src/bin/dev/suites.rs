@@ -3,13 +3,14 @@
 use std::{
     io::{BufRead, BufReader},
     process::{Command, ExitCode, Stdio},
+    thread,
     time::Instant,
 };
 
 use anyhow::Context;
 use pathfinder_tests::{
     cluster::{
-        Engine, Paths, images,
+        Engine, Paths, images, interrupt,
         kind::{self, Wanted},
         leftovers::Machine,
         packages,
@@ -32,6 +33,19 @@ const SIDE_BY_SIDE: usize = 8;
 struct Count {
     passed: u32,
     failed: u32,
+}
+
+impl Count {
+    // Shows a line of libtest's and adds it up, when it is a closing one.
+    fn tell(&mut self, line: &str) {
+        if let Some((passed, failed)) = closing(line) {
+            self.passed += passed;
+            self.failed += failed;
+        }
+        if !line.is_empty() && !line.starts_with("running 0") && !line.contains(" 0 passed; 0 failed") {
+            println!("{line}");
+        }
+    }
 }
 
 pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<ExitCode> {
@@ -57,6 +71,9 @@ pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<E
 }
 
 fn stage(name: &str, count: &mut Count, work: impl FnOnce(&mut Count) -> anyhow::Result<()>) {
+    if interrupt::came() {
+        return;
+    }
     println!("== {name}");
     let started = Instant::now();
     match work(count) {
@@ -179,7 +196,8 @@ fn cargo(words: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
 
 fn run_loud(mut command: Command) -> anyhow::Result<()> {
     let text = process::words(&command);
-    let status = command.status().with_context(|| format!("starting {text}"))?;
+    let child = command.spawn().with_context(|| format!("starting {text}"))?;
+    let status = interrupt::wait(child, process::LONGEST).with_context(|| text.clone())?;
     anyhow::ensure!(status.success(), "{text} ended with {status}");
     Ok(())
 }
@@ -192,17 +210,18 @@ fn tested(mut command: Command, count: &mut Count) -> anyhow::Result<()> {
         .spawn()
         .with_context(|| format!("starting {text}"))?;
     let out = child.stdout.take().context("no output")?;
-    for line in BufReader::new(out).lines() {
-        let line = line?;
-        if let Some((passed, failed)) = closing(&line) {
-            count.passed += passed;
-            count.failed += failed;
+    let teller = thread::spawn(move || {
+        let mut seen = Count::default();
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            seen.tell(&line);
         }
-        if !line.is_empty() && !line.starts_with("running 0") && !line.contains(" 0 passed; 0 failed") {
-            println!("{line}");
-        }
-    }
-    let status = child.wait()?;
+        seen
+    });
+    let status = interrupt::wait(child, process::LONGEST).with_context(|| text.clone());
+    let seen = teller.join().unwrap_or_default();
+    count.passed += seen.passed;
+    count.failed += seen.failed;
+    let status = status?;
     anyhow::ensure!(status.success(), "{text} ended with {status}");
     Ok(())
 }
@@ -276,7 +295,7 @@ fn suite_binary() -> anyhow::Result<String> {
         "--no-run",
         "--message-format=json",
     ];
-    let text = process::read(cargo_command(&words))?;
+    let text = step("building the cluster suite", || process::read(cargo_command(&words)))?;
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "cluster")
