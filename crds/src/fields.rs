@@ -23,21 +23,29 @@ pub fn table() -> String {
     out
 }
 
+#[derive(Clone, Copy)]
+enum Necessity {
+    Required,
+    Optional,
+}
+
 fn rows(path: &str, schema: &Value, out: &mut String) {
     let Some(properties) = schema["properties"].as_object() else {
         return;
     };
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
     for (name, field) in properties {
         let path = format!("{path}.{name}");
         let (kind, inner) = match field["items"].as_object() {
             Some(_) => (format!("{}[]", type_of(&field["items"])), &field["items"]),
             None => (type_of(field), field),
         };
+        let necessity = if required.iter().any(|it| it == name) { Necessity::Required } else { Necessity::Optional };
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,
             "| `{path}` | {kind} | {} | {} |",
-            default_of(field),
+            default_of(field, necessity),
             meaning_of(field)
         );
         rows(&path, inner, out);
@@ -57,9 +65,12 @@ fn type_of(field: &Value) -> String {
 }
 
 // A section's default is only the sum of its fields' defaults.
-fn default_of(field: &Value) -> String {
+fn default_of(field: &Value, necessity: Necessity) -> String {
     match &field["default"] {
-        Value::Null | Value::Object(_) | Value::Array(_) => String::new(),
+        Value::Null | Value::Object(_) | Value::Array(_) => match necessity {
+            Necessity::Required => "required".to_owned(),
+            Necessity::Optional => String::new(),
+        },
         value => format!("`{}`", value.to_string().trim_matches('"')),
     }
 }

@@ -10,4 +10,5 @@ pub mod query;
 pub mod reading;
 pub mod report;
 pub mod state;
+pub mod tell;
 pub mod tick;

@@ -12,8 +12,8 @@ use std::{
 use futures::{StreamExt, future::join_all, stream};
 use jiff::Timestamp;
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
-use kube_runtime::events::{EventType, Recorder};
-use pathfinder_crds::{ConditionType, PathfinderCluster};
+use kube_runtime::events::Recorder;
+use pathfinder_crds::PathfinderCluster;
 use pathfinder_scaling::{Action, Decision, Memory, Observation, Replicas, Rollout, Signal, decide};
 use tokio_util::sync::CancellationToken;
 
@@ -23,14 +23,14 @@ use crate::{
     cluster::{Cluster, ClusterId},
     metrics::{DecisionLabels, Metrics, ResourceLabels},
     names::{self, Component},
-    reconcile::{apply::Settled, report as structural},
+    reconcile::apply::Settled,
     scale::{
         actuate,
         orders::{Seen, orders},
         prometheus::Endpoints,
         reading::{Answer, requests_per_second},
-        report::{self, ScaleReport, Steady},
         state::Known,
+        tell::{Teller, Told},
     },
     validate,
 };
@@ -57,45 +57,11 @@ pub struct Scaler {
 #[derive(Default)]
 struct Carried {
     memory: Memory,
-    // What was written last; the cache may be behind it.
-    written: Option<ScaleReport>,
-    // Whether the signal is fresh, and since when that has been so.
-    look: Option<(Freshness, Instant)>,
+    told: Told,
 }
 
 // Clusters that are decided at the same time: their writes may wait for the API server.
 const PARALLEL: usize = 16;
-// A signal must be gone (or back) this long before status says so: one slow scrape is no news.
-const STEADY: Duration = Duration::from_secs(20);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Freshness {
-    Fresh,
-    Dark,
-}
-
-impl Carried {
-    // Whether the signal has looked like this for long enough to be told.
-    fn steady(&mut self, now: Freshness) -> Steady {
-        let since = match self.look {
-            Some((last, since)) if last == now => since,
-            Some(_) | None => Instant::now(),
-        };
-        self.look = Some((now, since));
-        if since.elapsed() >= STEADY {
-            Steady::Long
-        } else {
-            Steady::NotYet
-        }
-    }
-}
-
-fn freshness(observation: &Observation) -> Freshness {
-    match observation.requests_per_second {
-        Signal::Fresh { .. } => Freshness::Fresh,
-        Signal::Stale { .. } | Signal::Missing { .. } | Signal::Invalid { .. } => Freshness::Dark,
-    }
-}
 
 impl Scaler {
     /// Ticks until `stop`.
@@ -188,8 +154,8 @@ impl Scaler {
         if let Err(error) = self.order(cluster, &decision, (&autoscaler, seen)).await {
             tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
         }
-        self.say(carried, resource, (cluster, &decision, &observation), now)
-            .await;
+        let teller = Teller { writer: &self.writer, recorder: &self.recorder, endpoints: &self.endpoints, now };
+        teller.tell(&mut carried.told, resource, (cluster, &decision)).await;
     }
 
     fn observation(
@@ -275,82 +241,6 @@ impl Scaler {
             Some(replicas) => actuate::raise(&self.writer, &cluster.id, replicas).await,
             None => Ok(()),
         }
-    }
-
-    async fn say(
-        &self,
-        carried: &mut Carried,
-        resource: &PathfinderCluster,
-        (cluster, decision, observation): (&Cluster, &Decision, &Observation),
-        now: Timestamp,
-    ) {
-        let policy = &cluster.scaling.policy;
-        let mut findings = report::findings(
-            &decision.record,
-            policy.mode(),
-            (&cluster.scaling.endpoint, &self.endpoints.names()),
-        );
-        let before = carried.written.clone().unwrap_or_else(|| ScaleReport::of(resource));
-        let now_fresh = freshness(observation);
-        let steady = carried.steady(now_fresh);
-        if now_fresh == Freshness::Dark && steady == Steady::NotYet {
-            // Only what does not depend on signals; the rest stays as it was said.
-            findings.retain(|finding| finding.type_ == ConditionType::ScalingActive);
-        }
-        let news = report::is_news(before.scaling.as_ref(), &decision.record, steady);
-        let changed = news.then(|| report::scaling_status(&decision.record));
-        let next = before.next(&findings, changed, (cluster.generation, now));
-        if carried.written.as_ref() == Some(&next) || (carried.written.is_none() && before == next) {
-            carried.written = Some(next);
-            return;
-        }
-        match report::write(&self.writer, resource, &next).await {
-            Ok(()) => {
-                self.announce(resource, (&before, &next), decision).await;
-                carried.written = Some(next);
-            }
-            Err(error) => tracing::warn!(cluster = %cluster.id, %error, "the decision could not be reported"),
-        }
-    }
-
-    // One event per change of the floor, and one when metrics are lost or come back.
-    async fn announce(
-        &self,
-        resource: &PathfinderCluster,
-        (before, next): (&ScaleReport, &ScaleReport),
-        decision: &Decision,
-    ) {
-        if decision.action != Action::Hold {
-            let event = structural::event(
-                EventType::Normal,
-                "Scaled",
-                &decision.record.sentence(),
-                // Events of one reason and action are folded into one; each number is an event of its own.
-                &format!("ScaleTo{}", decision.floor),
-            );
-            structural::publish(&self.recorder, resource, event).await;
-        }
-        let metrics = |report: &ScaleReport| {
-            let type_ = ConditionType::MetricsAvailable.as_str();
-            report.conditions.iter().find(|it| it.type_ == type_).cloned()
-        };
-        let (old, Some(new)) = (metrics(before), metrics(next)) else {
-            return;
-        };
-        if old.as_ref().map(|it| it.reason.as_str()) == Some(new.reason.as_str()) {
-            return;
-        }
-        let event = match (old, new.status.as_str()) {
-            (Some(_), "True") => structural::event(
-                EventType::Normal,
-                "MetricsAvailable",
-                "the signals are fresh again",
-                "Scale",
-            ),
-            (_, "False") => structural::event(EventType::Warning, &new.reason, &new.message, "Scale"),
-            (_, _) => return,
-        };
-        structural::publish(&self.recorder, resource, event).await;
     }
 }
 
