@@ -64,13 +64,21 @@ pub fn run_within(mut command: Command, log: &Path, deadline: Duration) -> anyho
 ///
 /// # Errors
 /// When it cannot be started, fails, takes too long or is interrupted: the command and what it said.
-pub fn read(mut command: Command) -> anyhow::Result<String> {
+pub fn read(command: Command) -> anyhow::Result<String> {
+    read_within(command, ANSWER)
+}
+
+/// Runs a command and gives what it printed, at most `deadline`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(mut command: Command, deadline: Duration) -> anyhow::Result<String> {
     let text = words(&command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = start(command, &text)?;
     // Both at once: a program that fills one pipe waits for its reader.
     let (out, err) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let status = interrupt::wait(child, ANSWER).with_context(|| text.clone())?;
+    let status = interrupt::wait(child, deadline).with_context(|| text.clone())?;
     let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
     anyhow::ensure!(status.success(), "{text} ended with {status}: {}", err.trim());
     Ok(out)

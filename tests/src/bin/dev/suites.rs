@@ -295,7 +295,9 @@ fn suite_binary() -> anyhow::Result<String> {
         "--no-run",
         "--message-format=json",
     ];
-    let text = step("building the cluster suite", || process::read(cargo_command(&words)))?;
+    let text = step("building the cluster suite", || {
+        process::read_within(cargo_command(&words), process::LONGEST)
+    })?;
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "cluster")
