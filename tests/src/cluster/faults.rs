@@ -15,6 +15,9 @@ use crate::cluster::{
     step::until,
 };
 
+// A node that comes back takes seconds; one that does not in this time never will.
+const READY: Duration = Duration::from_secs(120);
+
 /// Something that happens to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fault {
@@ -67,10 +70,14 @@ fn known(paths: &Paths, engine: Engine, node: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ready_again(paths: &Paths, engine: Engine, (node, since): (&str, Timestamp)) -> anyhow::Result<()> {
+/// Waits until a node that was started at `since` is Ready again, at its present address.
+///
+/// # Errors
+/// What it said last.
+pub fn ready_again(paths: &Paths, engine: Engine, (node, since): (&str, Timestamp)) -> anyhow::Result<()> {
     let columns = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
     let address = read(engine.node(paths, &["inspect", "-f", columns, node]))?;
-    until(&format!("{node} to be Ready again"), Duration::from_secs(120), || {
+    until(&format!("{node} to be Ready again"), READY, || {
         let look = || {
             let lease = get(engine, &["lease", node, "-n", "kube-node-lease"])?;
             anyhow::Ok((get(engine, &["node", node])?, lease))

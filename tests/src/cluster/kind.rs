@@ -7,11 +7,12 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::{
-    Engine, addons, interrupt, leftovers, mend, network, node_image, packages,
+    Engine, addons, faults, interrupt, leftovers, mend, network, node_image, packages,
     paths::{Paths, recipe, remove},
     process::{self, command, read, works},
     programs,
@@ -22,7 +23,7 @@ use crate::cluster::{
 pub const NAME: &str = "pathfinder";
 
 const START: Duration = Duration::from_secs(180);
-// A node that comes back takes seconds; one that does not in this time never will.
+// For nodes that thaw or get their cable back.
 const MEND: Duration = Duration::from_secs(90);
 const DELETE: Duration = Duration::from_secs(120);
 
@@ -112,8 +113,15 @@ fn mended(paths: &Paths, wanted: Wanted) -> bool {
     if there.len() != wanted.nodes || (engine == Engine::Podman && !network::exists()) {
         return false;
     }
-    let mending =
-        step("mending the nodes", || mend::all(paths, engine, &there)).and_then(|()| wait_ready(paths, wanted, MEND));
+    let since = Timestamp::now();
+    let mending = step("mending the nodes", || {
+        let started = mend::all(paths, engine, &there)?;
+        // Until then such a node says what it was: Ready, at its old address.
+        started
+            .iter()
+            .try_for_each(|node| faults::ready_again(paths, engine, (node, since)))
+    })
+    .and_then(|()| wait_ready(paths, wanted, MEND));
     if let Err(error) = &mending {
         say(&format!("{error:#}"));
     }

@@ -185,17 +185,23 @@ pub fn remove(paths: &Paths) -> anyhow::Result<()> {
         let _ = remove_containers(paths);
     }
     end_processes(paths, &containers);
-    for mount in own_mounts(paths).iter().rev() {
-        let _ = works(command(&["umount", "-l", mount]));
-    }
+    unmount(paths);
     let removed = if podman { remove_containers(paths) } else { Ok(()) };
     if podman {
         let _ = works(Engine::Podman.node(paths, &["network", "rm", "-f", "kind"]));
     }
+    // Every call of Podman mounts its storage again.
+    unmount(paths);
     network::remove()?;
     remove_cgroups();
     // Last, so that one container which does not go keeps nothing else here.
     removed
+}
+
+fn unmount(paths: &Paths) {
+    for mount in own_mounts(paths).iter().rev() {
+        let _ = works(command(&["umount", "-l", mount]));
+    }
 }
 
 fn remove_containers(paths: &Paths) -> anyhow::Result<()> {

@@ -50,22 +50,26 @@ pub fn all_run(paths: &Paths, engine: Engine, nodes: &[String]) -> bool {
     read(engine.node(paths, &words)).is_ok_and(|states| states.lines().all(|state| state == "running"))
 }
 
-/// Brings all these nodes back; does nothing to one that is well.
+/// Brings all these nodes back; does nothing to one that is well. Gives those that had to be started.
 ///
 /// # Errors
 /// What the engine said.
-pub fn all(paths: &Paths, engine: Engine, nodes: &[String]) -> anyhow::Result<()> {
+pub fn all<'a>(paths: &Paths, engine: Engine, nodes: &'a [String]) -> anyhow::Result<Vec<&'a String>> {
     let log = paths.logs().join("faults.log");
+    let mut started = Vec::new();
     for node in nodes {
         let state = read(engine.node(paths, &["inspect", "-f", "{{.State.Status}}", node]))?;
         match cure(state.trim()) {
-            Cure::Start => process::run(engine.node(paths, &["start", node]), &log)?,
+            Cure::Start => {
+                process::run(engine.node(paths, &["start", node]), &log)?;
+                started.push(node);
+            }
             Cure::Thaw => process::run(engine.node(paths, &["unpause", node]), &log)?,
             Cure::Plug => {}
         }
         cable(paths, engine, (node, Cable::Up))?;
     }
-    Ok(())
+    Ok(started)
 }
 
 /// Pulls a node's network cable, or plugs it in: the bridge's side of it, because taking the link down inside the node

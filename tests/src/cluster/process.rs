@@ -45,7 +45,7 @@ pub fn run_within(mut command: Command, log: &Path, deadline: Duration) -> anyho
     let from = file.metadata()?.len();
     command.stdout(file.try_clone()?).stderr(file);
     let text = words(&command);
-    let ended = match start(command, &text).and_then(|child| interrupt::wait(child, deadline)) {
+    let ended = match start(command).and_then(|child| interrupt::wait(child, deadline)) {
         Ok(status) if status.success() => return Ok(()),
         Ok(status) => format!("ended with {status}"),
         Err(error) => format!("{error:#}"),
@@ -64,13 +64,21 @@ pub fn run_within(mut command: Command, log: &Path, deadline: Duration) -> anyho
 ///
 /// # Errors
 /// When it cannot be started, fails, takes too long or is interrupted: the command and what it said.
-pub fn read(mut command: Command) -> anyhow::Result<String> {
+pub fn read(command: Command) -> anyhow::Result<String> {
+    read_within(command, ANSWER)
+}
+
+/// Runs a command and gives what it printed, at most `deadline`.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(mut command: Command, deadline: Duration) -> anyhow::Result<String> {
     let text = words(&command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = start(command, &text)?;
+    let mut child = start(command)?;
     // Both at once: a program that fills one pipe waits for its reader.
     let (out, err) = (collect(child.stdout.take()), collect(child.stderr.take()));
-    let status = interrupt::wait(child, ANSWER).with_context(|| text.clone())?;
+    let status = interrupt::wait(child, deadline).with_context(|| text.clone())?;
     let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
     anyhow::ensure!(status.success(), "{text} ended with {status}: {}", err.trim());
     Ok(out)
@@ -79,15 +87,18 @@ pub fn read(mut command: Command) -> anyhow::Result<String> {
 /// Whether a command ends with 0; what it prints is nobody's business.
 pub fn works(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null());
-    let text = words(&command);
-    start(command, &text)
+    start(command)
         .and_then(|child| interrupt::wait(child, ANSWER))
         .is_ok_and(|status| status.success())
 }
 
-// A process group of its own: what it starts ends with it.
-fn start(mut command: Command, text: &str) -> anyhow::Result<Child> {
+/// Starts a command in a process group of its own, so that what it starts ends with it: see [`interrupt::wait`].
+///
+/// # Errors
+/// When it cannot be started, or a signal came.
+pub fn start(mut command: Command) -> anyhow::Result<Child> {
     interrupt::check()?;
+    let text = words(&command);
     command
         .stdin(Stdio::null())
         .process_group(0)

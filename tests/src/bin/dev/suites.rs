@@ -194,10 +194,9 @@ fn cargo(words: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
     run_loud(command)
 }
 
-fn run_loud(mut command: Command) -> anyhow::Result<()> {
+fn run_loud(command: Command) -> anyhow::Result<()> {
     let text = process::words(&command);
-    let child = command.spawn().with_context(|| format!("starting {text}"))?;
-    let status = interrupt::wait(child, process::LONGEST).with_context(|| text.clone())?;
+    let status = interrupt::wait(process::start(command)?, process::LONGEST).with_context(|| text.clone())?;
     anyhow::ensure!(status.success(), "{text} ended with {status}");
     Ok(())
 }
@@ -205,10 +204,8 @@ fn run_loud(mut command: Command) -> anyhow::Result<()> {
 // Runs libtest binaries, shows what they say, and adds up their closing lines.
 fn tested(mut command: Command, count: &mut Count) -> anyhow::Result<()> {
     let text = process::words(&command);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("starting {text}"))?;
+    command.stdout(Stdio::piped());
+    let mut child = process::start(command)?;
     let out = child.stdout.take().context("no output")?;
     let teller = thread::spawn(move || {
         let mut seen = Count::default();
@@ -295,7 +292,9 @@ fn suite_binary() -> anyhow::Result<String> {
         "--no-run",
         "--message-format=json",
     ];
-    let text = step("building the cluster suite", || process::read(cargo_command(&words)))?;
+    let text = step("building the cluster suite", || {
+        process::read_within(cargo_command(&words), process::LONGEST)
+    })?;
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|message| message["target"]["name"] == "cluster")
