@@ -40,7 +40,11 @@ fn rows(path: &str, schema: &Value, out: &mut String) {
             Some(_) => (format!("{}[]", type_of(&field["items"])), &field["items"]),
             None => (type_of(field), field),
         };
-        let necessity = if required.iter().any(|it| it == name) { Necessity::Required } else { Necessity::Optional };
+        let necessity = if required.iter().any(|it| it == name) {
+            Necessity::Required
+        } else {
+            Necessity::Optional
+        };
         // Writing to a String cannot fail.
         let _ = writeln!(
             out,

@@ -42,14 +42,24 @@ pub struct Told {
 impl Told {
     // Whether there being data (or none) has lasted.
     fn steady(&mut self, fresh: bool, now: Instant) -> Steady {
-        let since = self.look.filter(|(last, _)| *last == fresh).map_or(now, |(_, since)| since);
+        let since = self
+            .look
+            .filter(|(last, _)| *last == fresh)
+            .map_or(now, |(_, since)| since);
         self.look = Some((fresh, since));
-        if now.duration_since(since) >= STEADY { Steady::Long } else { Steady::NotYet }
+        if now.duration_since(since) >= STEADY {
+            Steady::Long
+        } else {
+            Steady::NotYet
+        }
     }
 
     /// Of what was found, what may be told now: what is shown already, what is told at once, and what has lasted.
     fn lasting(&mut self, findings: Vec<Finding>, shown: &[Condition], now: Instant) -> Vec<Finding> {
-        findings.into_iter().filter(|finding| self.may_be_told(finding, shown, now)).collect()
+        findings
+            .into_iter()
+            .filter(|finding| self.may_be_told(finding, shown, now))
+            .collect()
     }
 
     fn may_be_told(&mut self, finding: &Finding, shown: &[Condition], now: Instant) -> bool {
@@ -136,7 +146,12 @@ impl Teller<'_> {
         }
         match (old, new.status.as_str()) {
             (Some(_), "True") => {
-                let back = event(EventType::Normal, "MetricsAvailable", "the signals are fresh again", "Scale");
+                let back = event(
+                    EventType::Normal,
+                    "MetricsAvailable",
+                    "the signals are fresh again",
+                    "Scale",
+                );
                 publish(self.recorder, resource, back).await;
             }
             (_, "False") => {
@@ -159,7 +174,11 @@ mod tests {
     use crate::status::{conditions, finding};
 
     fn limited(reason: Reason) -> Finding {
-        let holds = if reason == Reason::NotLimited { Err(reason) } else { Ok(reason) };
+        let holds = if reason == Reason::NotLimited {
+            Err(reason)
+        } else {
+            Ok(reason)
+        };
         finding(ConditionType::ScalingLimited, holds, String::new())
     }
 
@@ -173,10 +192,17 @@ mod tests {
         let shown = shown(&limited(Reason::NotLimited));
         let start = Instant::now();
         for tick in 0..100_u32 {
-            let reason = if tick % 2 == 0 { Reason::DecreaseHeld } else { Reason::NotLimited };
+            let reason = if tick % 2 == 0 {
+                Reason::DecreaseHeld
+            } else {
+                Reason::NotLimited
+            };
             let now = start + Duration::from_secs(5) * tick;
             let news = told.lasting(vec![limited(reason)], &shown, now);
-            assert!(news.iter().all(|finding| finding.reason == Reason::NotLimited), "tick {tick}");
+            assert!(
+                news.iter().all(|finding| finding.reason == Reason::NotLimited),
+                "tick {tick}"
+            );
         }
     }
 
@@ -187,7 +213,10 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!(told.lasting(vec![limited(Reason::AtMaximum)], &shown, at(0)).is_empty());
-        assert!(told.lasting(vec![limited(Reason::AtMaximum)], &shown, at(15)).is_empty());
+        assert!(
+            told.lasting(vec![limited(Reason::AtMaximum)], &shown, at(15))
+                .is_empty()
+        );
         assert_eq!(told.lasting(vec![limited(Reason::AtMaximum)], &shown, at(20)).len(), 1);
     }
 

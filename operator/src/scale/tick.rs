@@ -154,7 +154,12 @@ impl Scaler {
         if let Err(error) = self.order(cluster, &decision, (&autoscaler, seen)).await {
             tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
         }
-        let teller = Teller { writer: &self.writer, recorder: &self.recorder, endpoints: &self.endpoints, now };
+        let teller = Teller {
+            writer: &self.writer,
+            recorder: &self.recorder,
+            endpoints: &self.endpoints,
+            now,
+        };
         teller.tell(&mut carried.told, resource, (cluster, &decision)).await;
     }
 

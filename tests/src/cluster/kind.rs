@@ -28,8 +28,9 @@ const MEND: Duration = Duration::from_secs(90);
 const DELETE: Duration = Duration::from_secs(120);
 
 // What belongs to a cluster in the state folder.
-const STATE: [&str; 8] = [
+const STATE: [&str; 9] = [
     "kubeconfig",
+    "audit-policy.yaml",
     "kind.yaml",
     "loaded.json",
     "audit",
@@ -153,6 +154,8 @@ fn create(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     paths.create()?;
     engine.configure(paths)?;
     network::ensure(paths, engine)?;
+    // A copy: the node keeps it mounted, and a checkout may go away before the cluster does.
+    fs::copy(recipe().join("audit-policy.yaml"), paths.audit_policy())?;
     let config = paths.state.join("kind.yaml");
     fs::write(&config, configuration(paths, wanted))?;
     let created = step(&format!("creating a kind cluster of {} nodes", wanted.nodes), || {
@@ -182,9 +185,8 @@ fn create(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
 
 fn configuration(paths: &Paths, wanted: Wanted) -> String {
     let workers = "- role: worker\n".repeat(wanted.nodes.saturating_sub(1));
-    let policy = recipe().join("audit-policy.yaml");
     include_str!("../../cluster/kind.yaml")
-        .replace("{{audit-policy}}", &policy.to_string_lossy())
+        .replace("{{audit-policy}}", &paths.audit_policy().to_string_lossy())
         .replace("{{audit-log}}", &paths.audit().to_string_lossy())
         .replace("{{pods}}", network::PODS)
         .replace("{{services}}", network::SERVICES)

@@ -69,6 +69,11 @@ impl Paths {
         self.state.join("audit")
     }
 
+    /// What the API server logs.
+    pub fn audit_policy(&self) -> PathBuf {
+        self.state.join("audit-policy.yaml")
+    }
+
     /// The audit log.
     pub fn audit_log(&self) -> PathBuf {
         self.audit().join("audit.log")
