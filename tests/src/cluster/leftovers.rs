@@ -103,6 +103,10 @@ fn processes() -> Vec<(u32, String)> {
     all_processes()
         .into_iter()
         .filter_map(|id| {
+            // One that has ended and waits for its parent has no words any more.
+            fs::read(format!("/proc/{id}/cmdline"))
+                .ok()
+                .filter(|words| !words.is_empty())?;
             let name = fs::read_to_string(format!("/proc/{id}/comm")).ok()?.trim().to_owned();
             PROGRAMS
                 .iter()
@@ -190,7 +194,8 @@ pub fn remove(paths: &Paths) -> anyhow::Result<()> {
     if podman {
         let _ = works(Engine::Podman.node(paths, &["network", "rm", "-f", "kind"]));
     }
-    // Every call of Podman mounts its storage again.
+    // Every call of Podman mounts its storage again, and its name server ends on its own time.
+    end_processes(paths, &containers);
     unmount(paths);
     network::remove()?;
     remove_cgroups();
