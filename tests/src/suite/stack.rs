@@ -66,6 +66,7 @@ impl Stack {
             name: "shop".to_owned(),
         };
         stack.remove().await?;
+        stack.gone().await?;
         let api: Api<Namespace> = Api::all(stack.client.clone());
         let namespace: Namespace = serde_json::from_value(json!({
             "apiVersion": "v1",
@@ -79,16 +80,24 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Deletes the namespace and waits until it is gone.
+    /// Asks for the namespace to be deleted; what is in it goes on its own time.
     ///
     /// # Errors
-    /// When it does not go.
+    /// When the API server does not answer.
     pub async fn remove(&self) -> anyhow::Result<()> {
         let api: Api<Namespace> = Api::all(self.client.clone());
-        if api.get_opt(&self.namespace).await?.is_none() {
-            return Ok(());
+        if api
+            .get_opt(&self.namespace)
+            .await?
+            .is_some_and(|it| it.metadata.deletion_timestamp.is_none())
+        {
+            api.delete(&self.namespace, &DeleteParams::default()).await?;
         }
-        let _ = api.delete(&self.namespace, &DeleteParams::default()).await;
+        Ok(())
+    }
+
+    async fn gone(&self) -> anyhow::Result<()> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
         until(
             &format!("namespace {} to be gone", self.namespace),
             Duration::from_secs(120),
