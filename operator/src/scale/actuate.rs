@@ -38,11 +38,25 @@ pub async fn set_bounds(writer: &Writer, id: &ClusterId, (uid, bounds): (&str, B
     writer.merge(&to, names::MANAGER_SCALE, &body).await.map(drop)
 }
 
-/// Raises the Deployment to `replicas` unless it already has as many.
+// A Deployment changes with every pod that becomes ready: a conflict is usually that, and a step of load should not wait
+// for the next tick because of it.
+const ATTEMPTS: u32 = 3;
+
+/// Raises the Deployment to `replicas` unless it already has as many; looks again after a conflict.
 ///
 /// # Errors
-/// [`CallError`]; 409 when somebody else scaled in between, to be looked at again at the next tick.
+/// [`CallError`]; 409 when it changed at every attempt, to be looked at again at the next tick.
 pub async fn raise(writer: &Writer, id: &ClusterId, replicas: Replicas) -> Result<(), CallError> {
+    let mut attempt = 1;
+    loop {
+        match raise_once(writer, id, replicas).await {
+            Err(error) if error.code() == Some(409) && attempt < ATTEMPTS => attempt += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn raise_once(writer: &Writer, id: &ClusterId, replicas: Replicas) -> Result<(), CallError> {
     let name = names::component(&id.name, Component::Api);
     let api: Api<Deployment> = Api::namespaced(writer.client().clone(), &id.namespace);
     let mut scale: Scale = call(
