@@ -30,9 +30,11 @@ impl Session {
     pub(crate) async fn open(connection: &Connection) -> Result<Self, Failure> {
         let mut config = config(connection).await?;
         config.default_retry = false;
-        config.connect_timeout = Some(connection.request_timeout);
-        config.read_timeout = Some(connection.request_timeout);
-        config.write_timeout = Some(connection.request_timeout);
+        // A server that cannot be reached is told apart from one that does not answer: the first ends a little before the
+        // deadline of the call, the second is that deadline and nothing else.
+        config.connect_timeout = Some(connection.request_timeout.mul_f64(0.75));
+        config.read_timeout = Some(connection.request_timeout * 2);
+        config.write_timeout = Some(connection.request_timeout * 2);
         let server = config.cluster_url.to_string();
         let namespace = connection
             .namespace
