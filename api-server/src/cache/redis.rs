@@ -146,8 +146,9 @@ mod tests {
         for _ in 0..1000 {
             assert_eq!(redis.run::<String>(redis::cmd("PING")).await, Err(Unavailable));
         }
+        // One timeout each would be 100 s.
         assert!(
-            started.elapsed() < FIRST_PAUSE,
+            started.elapsed() < Duration::from_secs(5),
             "{:?} for 1000 commands",
             started.elapsed()
         );
