@@ -2,6 +2,7 @@
 //!
 //! Pure: plans are data, so that they can be printed and tested. `apply` carries them out.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Resource,
     api::{ApiResource, DynamicObject},
@@ -183,23 +184,25 @@ pub fn is_ours(ownership: Ownership, live: &DynamicObject, cluster: &Cluster) ->
             .iter()
             .flatten()
             .any(|owner| owner.controller == Some(true) && owner.uid == cluster.owner.uid),
-        Ownership::Kept => {
-            let label = |key: &str| {
-                live.metadata
-                    .labels
-                    .as_ref()
-                    .and_then(|all| all.get(key))
-                    .map(String::as_str)
-            };
-            label(names::LABEL_MANAGED_BY) == Some(names::MANAGED_BY)
-                && label(names::LABEL_PART_OF) == Some(cluster.id.name.as_str())
-                && live
-                    .metadata
-                    .annotations
-                    .as_ref()
-                    .is_some_and(|all| all.contains_key(names::ANNOTATION_IDENTITY))
-        }
+        Ownership::Kept => is_kept(&live.metadata, cluster),
     }
+}
+
+/// Whether an object that outlives its resource was made for a resource of this name: by label and recorded identity.
+pub fn is_kept(metadata: &ObjectMeta, cluster: &Cluster) -> bool {
+    let label = |key: &str| {
+        metadata
+            .labels
+            .as_ref()
+            .and_then(|all| all.get(key))
+            .map(String::as_str)
+    };
+    label(names::LABEL_MANAGED_BY) == Some(names::MANAGED_BY)
+        && label(names::LABEL_PART_OF) == Some(cluster.id.name.as_str())
+        && metadata
+            .annotations
+            .as_ref()
+            .is_some_and(|all| all.contains_key(names::ANNOTATION_IDENTITY))
 }
 
 /// The objects that are ours by reference and that nobody wants any more. Secrets and claims are never among them.

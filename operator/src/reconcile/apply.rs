@@ -123,19 +123,8 @@ async fn apply_item(
     (cluster, observed): (&Cluster, &Observed),
     item: &Item,
 ) -> Result<Option<DynamicObject>, Error> {
-    let seen = observed
-        .objects
-        .iter()
-        .find(|object| {
-            object.metadata.name.as_deref() == Some(&item.name)
-                && object
-                    .types
-                    .as_ref()
-                    .is_some_and(|types| types.kind == item.resource.kind)
-        })
-        .cloned();
-    let live = match seen {
-        Some(object) => Some(object),
+    let live = match observed.object(&item.resource.kind, &item.name) {
+        Some(object) => Some(object.clone()),
         // It may be there without our labels.
         None => read(writer, cluster, item).await?,
     };

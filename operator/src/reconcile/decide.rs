@@ -13,6 +13,7 @@ use crate::{
     cluster::Cluster,
     credentials::{Credentials, CredentialsError, PostgresCredentials, RedisCredentials},
     names::{self, Component},
+    plan,
     reconcile::observe::Observed,
 };
 
@@ -124,7 +125,9 @@ fn belongs<'a>(
             claim: claim_name,
             secret: secret_name,
         }),
-        (Some(secret), _) if !made_for(cluster, secret) => Err(Error::ForeignSecret { secret: secret_name }),
+        (Some(secret), _) if !plan::is_kept(&secret.metadata, cluster) => {
+            Err(Error::ForeignSecret { secret: secret_name })
+        }
         (Some(secret), Some(claim))
             if identity(secret.metadata.annotations.as_ref()) != identity(claim.metadata.annotations.as_ref()) =>
         {
@@ -135,20 +138,6 @@ fn belongs<'a>(
         }
         (Some(secret), Some(_) | None) => Ok(Some(secret)),
     }
-}
-
-fn made_for(cluster: &Cluster, secret: &Secret) -> bool {
-    let label = |key: &str| {
-        secret
-            .metadata
-            .labels
-            .as_ref()
-            .and_then(|all| all.get(key))
-            .map(String::as_str)
-    };
-    label(names::LABEL_MANAGED_BY) == Some(names::MANAGED_BY)
-        && label(names::LABEL_PART_OF) == Some(cluster.id.name.as_str())
-        && identity(secret.metadata.annotations.as_ref()).is_some()
 }
 
 fn identity(annotations: Option<&BTreeMap<String, String>>) -> Option<&str> {

@@ -162,10 +162,7 @@ pub fn id(resource: &PathfinderCluster) -> ClusterId {
 
 fn had_deployment(cluster: &Cluster, observed: &Observed) -> bool {
     let name = names::component(&cluster.id.name, Component::Api);
-    observed.objects.iter().any(|object| {
-        object.types.as_ref().is_some_and(|types| types.kind == "Deployment")
-            && object.metadata.name.as_deref() == Some(&name)
-    })
+    observed.object("Deployment", &name).is_some()
 }
 
 const PASSWORD_LENGTH: usize = 32;

@@ -44,6 +44,16 @@ pub struct Observed {
     pub pods: Vec<Pod>,
 }
 
+impl Observed {
+    /// An object of ours, by kind and name.
+    pub fn object(&self, kind: &str, name: &str) -> Option<&DynamicObject> {
+        self.objects.iter().find(|object| {
+            object.metadata.name.as_deref() == Some(name)
+                && object.types.as_ref().is_some_and(|types| types.kind == kind)
+        })
+    }
+}
+
 /// The kinds that are pruned when nobody wants them any more.
 pub fn kinds() -> [ApiResource; 8] {
     [
