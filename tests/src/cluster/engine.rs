@@ -115,6 +115,7 @@ impl Engine {
             if forget_earlier_boot(paths)? {
                 forget_stale_folders()?;
             }
+            forget_lost_name_server(Path::new(NAME_SERVER))?;
             fs::create_dir_all(paths.networks())?;
             fs::write(paths.state.join("containers.conf"), containers_conf(paths))?;
             fs::write(paths.state.join("storage.conf"), storage_conf(paths))?;
@@ -163,6 +164,23 @@ fn forget_stale_folders() -> anyhow::Result<()> {
         .into_iter()
         .filter(|folder| older_than_boot(folder))
         .try_for_each(remove)
+}
+
+// Where netavark keeps the process id of its name server.
+const NAME_SERVER: &str = "/run/containers/networks/aardvark-dns/aardvark.pid";
+
+// netavark takes whatever process has this id for its name server, and starts none: one that was killed leaves its id
+// behind, ids are given out again, and then no node finds another by its name.
+fn forget_lost_name_server(file: &Path) -> anyhow::Result<()> {
+    let Ok(id) = fs::read_to_string(file) else {
+        return Ok(());
+    };
+    let name = fs::read_to_string(format!("/proc/{}/comm", id.trim())).unwrap_or_default();
+    if name.trim() == "aardvark-dns" {
+        Ok(())
+    } else {
+        remove(file)
+    }
 }
 
 // Others' Podman uses these folders too: what it made since the machine started is not touched.
@@ -240,6 +258,15 @@ mod tests {
         let text = containers_conf(&paths());
         assert!(text.contains("network_config_dir = \"/s/networks\""), "{text}");
         assert!(text.contains("network_backend = \"netavark\""), "{text}");
+    }
+
+    #[test]
+    fn a_process_that_took_the_id_of_a_killed_name_server_is_not_taken_for_one() {
+        let file = std::env::temp_dir().join(format!("pathfinder-name-server-{}", std::process::id()));
+        fs::write(&file, std::process::id().to_string()).unwrap();
+        forget_lost_name_server(&file).unwrap();
+        assert!(!file.exists());
+        forget_lost_name_server(&file).unwrap();
     }
 
     #[test]
