@@ -1,0 +1,11 @@
+//! The closed-loop simulator: the same `decide` as in the cluster, and the peers, over a trace.
+//!
+//! Feature `sim`. Everything is deterministic: the same trace, seed and settings give the same figures. The rules (plant,
+//! arrivals, scores, ties, interpolation) are in `docs/SCALING.md`.
+
+pub mod load;
+pub mod plant;
+pub mod run;
+pub mod score;
+pub mod synthetic;
+pub mod trace;
