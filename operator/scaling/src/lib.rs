@@ -17,6 +17,8 @@ mod observation;
 mod policy;
 mod record;
 mod signal;
+#[cfg(feature = "sim")]
+pub mod sim;
 mod span;
 mod units;
 mod window;
