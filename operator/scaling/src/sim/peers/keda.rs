@@ -225,8 +225,7 @@ impl Keda {
         let Trigger {
             threshold, metric_type, ..
         } = self.object.trigger;
-        // A metric below zero is served as zero.
-        let (value, tolerance) = (value.max(0.0), self.object.tolerance);
+        let tolerance = self.object.tolerance;
         let Workload {
             spec_replicas,
             status_replicas,
@@ -552,6 +551,17 @@ mod tests {
         assert_eq!(keda.poll(30.0, settled(3), Answer::Value(0.0)), 3);
         assert_eq!(keda.poll(300.0, settled(3), Answer::Value(0.0)), 0);
         assert_eq!(keda.poll(330.0, settled(0), Answer::Value(0.0)), 0);
+        // In idle mode an active poll also raises what lies between the two.
+        assert_eq!(keda.poll(360.0, settled(2), Answer::Value(1.0)), 3);
+    }
+
+    #[test]
+    fn an_inactive_poll_raises_what_lies_below_the_minimum() {
+        let object = ScaledObject {
+            min_replica_count: 3,
+            ..at_least_one()
+        };
+        assert_eq!(Keda::new(object, 0.0).poll(0.0, settled(1), Answer::Value(0.0)), 3);
     }
 
     #[test]
@@ -574,6 +584,9 @@ mod tests {
         // The fourth: a fallback is active, and the HPA then goes from 1 to min(5, max(2, 4)).
         assert_eq!(keda.poll(90.0, settled(0), Answer::Error), 1);
         assert_eq!(keda.hpa_pass(97.0, settled(1), Answer::Error), 4);
+        // It was active at 90 s, so without load it is back at zero one cooldown later and not before.
+        assert_eq!(keda.poll(360.0, settled(4), Answer::Value(0.0)), 4);
+        assert_eq!(keda.poll(390.0, settled(4), Answer::Value(0.0)), 0);
     }
 
     #[rstest]

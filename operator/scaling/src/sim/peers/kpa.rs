@@ -327,6 +327,9 @@ mod tests {
         // Then at most halved: floor(10 / 2) = 5.
         assert_eq!(kpa.tick(62.0, 10, steady(0.0)), 5);
         assert!(!kpa.is_panicking());
+        // The next panic does not remember the last one: ceil(140 / 70) = 2, twice the only pod.
+        assert_eq!(kpa.tick(64.0, 1, steady(140.0)), 2);
+        assert!(kpa.is_panicking());
     }
 
     #[test]
@@ -337,6 +340,18 @@ mod tests {
         assert_eq!(kpa.tick(40.0, 2, steady(280.0)), 10);
         assert_eq!(kpa.tick(100.0, 10, steady(70.0)), 10);
         assert_eq!(kpa.tick(102.0, 10, steady(70.0)), 5);
+    }
+
+    #[test]
+    fn in_panic_the_larger_window_counts() {
+        let mut kpa = Kpa::new(config(), 1, 0.0);
+        let falling = Averages {
+            stable: 700.0,
+            panic: 140.0,
+        };
+        // 140 / 70 = 2 >= 2 x 1 is panic, and 700 / 70 = 10 is wanted.
+        assert_eq!(kpa.tick(0.0, 1, falling), 10);
+        assert!(kpa.is_panicking());
     }
 
     #[test]
@@ -359,6 +374,7 @@ mod tests {
         assert_eq!(kpa.tick(102.0, 8, steady(0.0)), 8);
         assert_eq!(kpa.tick(160.0, 8, steady(0.0)), 8);
         assert_eq!(kpa.tick(162.0, 8, steady(0.0)), 4);
+        assert!(Kpa::new(config(), 2, 100.0).is_panicking());
         assert!(!Kpa::new(config(), 1, 100.0).is_panicking());
     }
 

@@ -103,7 +103,8 @@ pub fn pods_average_value(
 
 /// Object or External metric with `Value`: `ratio = value / target`; `current` if within tolerance, else
 /// `ceil(ratio x ready_pods)` (phase Running and Ready). From zero replicas: `ceil(ratio)`.
-/// A value that is not a number gives 0, as the unchecked conversion to milli-units does in practice.
+/// A value below zero or not a number gives 0: the one is served as 0, the unchecked conversion of the other to
+/// milli-units ends there in practice.
 pub fn external_value(value: f64, target: f64, ready_pods: u32, current: u32, tolerance: Tolerance) -> u32 {
     let ratio = milli(value) / target_milli(target);
     if current == 0 {
@@ -117,7 +118,7 @@ pub fn external_value(value: f64, target: f64, ready_pods: u32, current: u32, to
 
 /// Object or External metric with `AverageValue`: `ratio = value / (target x status.replicas)`; *`status.replicas`* if
 /// within tolerance (surge pods of a rollout are copied into the spec: kubernetes#138505), else `ceil(value / target)`.
-/// A value that is not a number gives 0, see [`external_value`].
+/// A value below zero or not a number gives 0, see [`external_value`].
 pub fn external_average_value(value: f64, target: f64, status_replicas: u32, tolerance: Tolerance) -> u32 {
     let (value, target) = (milli(value), target_milli(target));
     if tolerance.holds(value / (target * f64::from(status_replicas))) {
@@ -248,6 +249,9 @@ mod tests {
     #[case::unready_up(pods(4, 600, 2, 0), 50, 6, 12)]
     // 20 / 50 = 0.4; 2 missing at 100 m: (160 + 200) x 100 / 1000 = 36; 0.72; ceil(7.2) = 8, not ceil(0.4 x 8) = 4
     #[case::missing_down(pods(8, 160, 0, 2), 50, 10, 8)]
+    // 25 / 50; 3 missing at 100 m: 500 x 100 / 1100 = 45; 0.9 is within: stays; the 5 unready do not count on the way down
+    // (over 16 pods it would be 31 / 50 and ceil(9.92) = 10)
+    #[case::missing_down_unready(pods(8, 200, 5, 3), 50, 16, 16)]
     // target 150 %: 100 / 150 = 0.667; 2 missing at 150 m: 1100 x 100 / 1000 = 110; 0.733; ceil(7.33) = 8
     // (at 100 m it would be 100 / 150 and 7)
     #[case::missing_down_above_100(pods(8, 800, 0, 2), 150, 10, 8)]

@@ -87,6 +87,8 @@ fn zero_replicas_disable_autoscaling_unless_the_minimum_is_zero() {
     assert_eq!(Hpa::without_behavior(1, 10).pass(0.0, 0, &HUGE), 0);
     // min(10, max(2 x 0, 4)) = 4
     assert_eq!(Hpa::without_behavior(0, 10).pass(0.0, 0, &HUGE), 4);
+    let all_at_once = behavior(Policies::of([Policy::percent(100, 15)]), Select::Max);
+    assert_eq!(Hpa::new(0, 10, all_at_once).pass(0.0, 5, &[Ok(0)]), 0);
     assert!(!Hpa::without_behavior(1, 10).reads_metrics(0));
     assert!(Hpa::without_behavior(0, 10).reads_metrics(0));
 }
