@@ -194,7 +194,7 @@ mod tests {
     fn a_load_that_ended_is_exactly_zero() {
         let mut window = Bucketed::new(6.0);
         for second in 0..1_000_000 {
-            window.record(f64::from(second), 1e9 / f64::from(1 + second % 1_009));
+            window.record(f64::from(second), 1e12 / f64::from(1 + second % 1_009));
         }
         for second in 1_000_000..1_000_006 {
             window.record(f64::from(second), 0.0);
