@@ -3,9 +3,12 @@
 //! Feature `sim`. Everything is deterministic: the same trace, seed and settings give the same figures. The rules (plant,
 //! arrivals, scores, ties, interpolation) are in `docs/SCALING.md`.
 
+pub mod contenders;
 pub mod load;
+pub mod peers;
 pub mod plant;
 pub mod run;
 pub mod score;
+pub mod sensors;
 pub mod synthetic;
 pub mod trace;

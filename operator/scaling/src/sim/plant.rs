@@ -95,15 +95,9 @@ impl Plant {
         self.warm + self.cold
     }
 
-    /// Pods that have been ready for at least `seconds` (up to the warm-up all count alike).
-    pub fn ready_for(&self, seconds: u32, now: u32) -> u32 {
-        let young: u32 = self
-            .warming
-            .iter()
-            .filter(|batch| batch.at + seconds > now + WARM_UP_SECONDS)
-            .map(|batch| batch.pods)
-            .sum();
-        self.ready().saturating_sub(young)
+    /// Pods that are ready and past their warm-up.
+    pub fn warm(&self) -> u32 {
+        self.warm
     }
 
     /// Time from an order to ready.

@@ -107,7 +107,22 @@ impl Bounds {
     }
 }
 
-/// Runs `autoscaler` over the whole load, beginning with what the first second needs.
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The requests.
+    pub load: &'a Load,
+    /// The fewest pods that each second needs, for the scores.
+    pub demand: &'a [u16],
+    /// Seconds from an order to ready.
+    pub pod_start_seconds: u32,
+    /// The bounds of every policy.
+    pub bounds: Bounds,
+    /// Pods that are ready and warm at the beginning.
+    pub start: u32,
+}
+
+/// Runs `autoscaler` over the whole load.
 pub fn run(
     load: &Load,
     demand: &[u16],
@@ -120,14 +135,17 @@ pub fn run(
 
 /// The same, and shows every second to `watch`: its number, the pods, and what it brought.
 pub fn run_with(
-    load: &Load,
-    demand: &[u16],
-    pod_start_seconds: u32,
-    bounds: Bounds,
+    setup: &Setup<'_>,
     autoscaler: &mut dyn Autoscaler,
     watch: &mut dyn FnMut(u32, &Plant, Second),
 ) -> Outcome {
-    let start = bounds.clamp(demand.first().map_or(1, |need| u32::from(*need)));
+    let Setup {
+        load,
+        demand,
+        pod_start_seconds,
+        bounds,
+        start,
+    } = *setup;
     let mut plant = Plant::new(start, pod_start_seconds);
     let mut past = Past::new();
     let mut scorer = Scorer::default();

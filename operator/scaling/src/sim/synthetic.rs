@@ -33,28 +33,104 @@ struct Event {
 
 const SHAPES: [Shape; 9] = [
     // Ten times as much from one moment to the next, three times, for 40 minutes each.
-    Shape { name: "step", hours: 6, bin_seconds: 5, noise: 0.02, wander: 0.02, rate: step, events: 0 },
+    Shape {
+        name: "step",
+        hours: 6,
+        bin_seconds: 5,
+        noise: 0.02,
+        wander: 0.02,
+        rate: step,
+        events: 0,
+    },
     // Eight times as much within 10, 20 and 5 minutes.
-    Shape { name: "ramp", hours: 9, bin_seconds: 10, noise: 0.02, wander: 0.03, rate: ramp, events: 0 },
+    Shape {
+        name: "ramp",
+        hours: 9,
+        bin_seconds: 10,
+        noise: 0.02,
+        wander: 0.03,
+        rate: ramp,
+        events: 0,
+    },
     // Up to eight times as much for a minute or two, now and then.
-    Shape { name: "spike", hours: 12, bin_seconds: 5, noise: 0.03, wander: 0.05, rate: spikes, events: 24 },
+    Shape {
+        name: "spike",
+        hours: 12,
+        bin_seconds: 5,
+        noise: 0.03,
+        wander: 0.05,
+        rate: spikes,
+        events: 24,
+    },
     // Registration opens at nine: ten times as much within a minute, over after two hours.
-    Shape { name: "registration", hours: 24, bin_seconds: 10, noise: 0.03, wander: 0.04, rate: registration, events: 0 },
+    Shape {
+        name: "registration",
+        hours: 24,
+        bin_seconds: 10,
+        noise: 0.03,
+        wander: 0.04,
+        rate: registration,
+        events: 0,
+    },
     // Four matches, with a rush before each and a dip between its halves.
-    Shape { name: "live-day", hours: 24, bin_seconds: 10, noise: 0.03, wander: 0.05, rate: live_day, events: 0 },
+    Shape {
+        name: "live-day",
+        hours: 24,
+        bin_seconds: 10,
+        noise: 0.03,
+        wander: 0.05,
+        rate: live_day,
+        events: 0,
+    },
     // Messages to everybody at ten, at two and at seven.
-    Shape { name: "campaign", hours: 24, bin_seconds: 10, noise: 0.03, wander: 0.05, rate: campaign, events: 0 },
+    Shape {
+        name: "campaign",
+        hours: 24,
+        bin_seconds: 10,
+        noise: 0.03,
+        wander: 0.05,
+        rate: campaign,
+        events: 0,
+    },
     // A week that doubles on its weekend.
-    Shape { name: "weekend", hours: 168, bin_seconds: 60, noise: 0.03, wander: 0.05, rate: weekend, events: 0 },
+    Shape {
+        name: "weekend",
+        hours: 168,
+        bin_seconds: 60,
+        noise: 0.03,
+        wander: 0.05,
+        rate: weekend,
+        events: 0,
+    },
     // A constant load that is noisy.
-    Shape { name: "noise", hours: 12, bin_seconds: 5, noise: 0.1, wander: 0.0, rate: constant, events: 0 },
+    Shape {
+        name: "noise",
+        hours: 12,
+        bin_seconds: 5,
+        noise: 0.1,
+        wander: 0.0,
+        rate: constant,
+        events: 0,
+    },
     // Four weeks with days, weekends, an opening every evening, and surprises.
-    Shape { name: "month", hours: 672, bin_seconds: 60, noise: 0.03, wander: 0.06, rate: month, events: 40 },
+    Shape {
+        name: "month",
+        hours: 672,
+        bin_seconds: 60,
+        noise: 0.03,
+        wander: 0.06,
+        rate: month,
+        events: 40,
+    },
 ];
 
 /// Every synthetic trace, in the same order for the same seed.
 pub fn traces(seed: u64) -> Vec<Trace> {
-    SHAPES.iter().zip(seed..).filter_map(|(shape, seed)| shape.draw(seed)).collect()
+    SHAPES
+        .iter()
+        .zip(seed..)
+        .filter_map(|(shape, seed)| shape.draw(seed))
+        .collect()
 }
 
 impl Shape {
@@ -71,7 +147,10 @@ impl Shape {
             let middle = f64::from(from_second) + 0.5 * f64::from(self.bin_seconds);
             let factor = 1.0 + self.noise * fast + self.wander * wander;
             let requests_per_second = ((self.rate)(middle, &events) * factor * 1000.0).round().max(0.0) / 1000.0;
-            Bin { from_second, requests_per_second }
+            Bin {
+                from_second,
+                requests_per_second,
+            }
         });
         Trace::of(self.name, bins.collect()).ok()
     }
@@ -121,7 +200,9 @@ fn step(time: f64, _: &[Event]) -> f64 {
 }
 
 fn ramp(time: f64, _: &[Event]) -> f64 {
-    let one = |start: f64, minutes: f64| rising(time, start, minutes * 60.0) - rising(time, start + 1.2 * HOUR, minutes * 90.0);
+    let one = |start: f64, minutes: f64| {
+        rising(time, start, minutes * 60.0) - rising(time, start + 1.2 * HOUR, minutes * 90.0)
+    };
     100.0 + 700.0 * (one(HOUR, 10.0) + one(4.0 * HOUR, 20.0) + one(7.0 * HOUR, 5.0))
 }
 
@@ -150,7 +231,10 @@ fn live_day(time: f64, _: &[Event]) -> f64 {
 }
 
 fn campaign(time: f64, _: &[Event]) -> f64 {
-    let pushes: f64 = [10.0, 14.0, 19.0].map(|hour| surge(time, hour * HOUR, 120.0, 1800.0)).iter().sum();
+    let pushes: f64 = [10.0, 14.0, 19.0]
+        .map(|hour| surge(time, hour * HOUR, 120.0, 1800.0))
+        .iter()
+        .sum();
     day(time) * (1.0 + 2.0 * pushes)
 }
 
@@ -162,6 +246,9 @@ fn month(time: f64, events: &[Event]) -> f64 {
     let (of_day, of_week) = (time % DAY, (time / DAY).floor() % 7.0);
     let weekend = if of_week >= 5.0 { 1.6 } else { 1.0 };
     let opening = 1.0 + 1.5 * surge(of_day, 18.0 * HOUR, 240.0, 2400.0);
-    let surprise = events.iter().map(|event| 0.3 * (event.height - 1.0) * surge(time, event.at, 120.0, 10.0 * event.lasts)).sum::<f64>();
+    let surprise = events
+        .iter()
+        .map(|event| 0.3 * (event.height - 1.0) * surge(time, event.at, 120.0, 10.0 * event.lasts))
+        .sum::<f64>();
     day(time) * weekend * (opening + surprise)
 }
