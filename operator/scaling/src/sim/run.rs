@@ -123,14 +123,8 @@ pub struct Setup<'a> {
 }
 
 /// Runs `autoscaler` over the whole load.
-pub fn run(
-    load: &Load,
-    demand: &[u16],
-    pod_start_seconds: u32,
-    bounds: Bounds,
-    autoscaler: &mut dyn Autoscaler,
-) -> Outcome {
-    run_with(load, demand, pod_start_seconds, bounds, autoscaler, &mut |_, _, _| {})
+pub fn run(setup: &Setup<'_>, autoscaler: &mut dyn Autoscaler) -> Outcome {
+    run_with(setup, autoscaler, &mut |_, _, _| {})
 }
 
 /// The same, and shows every second to `watch`: its number, the pods, and what it brought.
