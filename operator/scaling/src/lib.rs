@@ -16,6 +16,7 @@ mod memory;
 mod observation;
 mod policy;
 mod record;
+mod schedule;
 mod signal;
 #[cfg(feature = "sim")]
 pub mod sim;
@@ -30,5 +31,9 @@ pub use memory::Memory;
 pub use observation::{Observation, Rollout};
 pub use policy::{Mode, Policy, PolicyError, PolicyInput};
 pub use record::{Limit, Need, Reason, Record, SignalName, SignalRow, Verdict};
+pub use schedule::{
+    Ask, CronError, CronField, Effect, Occurrence, Schedule, ScheduleAsk, ScheduleError, ScheduleFloor, ScheduleInput,
+    Upcoming, schedule_floor,
+};
 pub use signal::{InvalidReason, MissingReason, Signal};
 pub use units::{Replicas, RequestsPerSecond, UnitError};
