@@ -70,7 +70,11 @@ impl Memory {
         let found = observation.standing();
         match self.floor {
             Floor::Known(floor) => floor,
-            Floor::Assumed(floor) => found.map_or(floor, |found| found.max(floor)),
+            // What is only explained goes on from what was explained; once it is to be written, nothing is lowered by that.
+            Floor::Assumed(floor) => match policy.mode() {
+                Mode::Auto => found.map_or(floor, |found| found.max(floor)),
+                Mode::Observe | Mode::Paused => floor,
+            },
             Floor::Unknown => found.unwrap_or(policy.min_replicas()),
         }
     }
