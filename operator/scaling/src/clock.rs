@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::span;
@@ -56,10 +56,11 @@ impl Clock {
 
     /// A steady time as the wall shows it.
     pub(crate) fn shown(self, steady: Timestamp) -> Timestamp {
-        let off: SignedDuration = steady.duration_since(self.now);
-        match Duration::try_from(off) {
-            Ok(ahead) => span::after(self.wall, ahead),
-            Err(_) => span::before(self.wall, off.unsigned_abs()),
+        let off = steady.duration_since(self.now);
+        if off.is_negative() {
+            span::before(self.wall, off.unsigned_abs())
+        } else {
+            span::after(self.wall, off.unsigned_abs())
         }
     }
 }
