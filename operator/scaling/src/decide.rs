@@ -123,12 +123,119 @@ fn learn(memory: &mut Memory, situation: &Situation<'_>, answers: &Answers, resu
         ..
     } = *situation;
     let demand = answers.demand.as_ref();
-    let pace = demand.map_or(Pace::Routine, |demand| burst::pace(situation.base(), demand));
+    let pace = demand.map_or(Pace::Routine, |demand| burst::pace(situation, demand));
     memory.settle(policy, observation, (result, pace));
     let too_much = memory.latency.learn(situation, demand, answers.latency, result);
     memory.capacity.learn(situation, too_much);
     if let Some(demand) = demand {
         memory.burst.take(situation, demand);
         memory.learning.take(policy, demand.load, capacity, clock.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::policy::PolicyInput;
+    use crate::record::{Forecast, Reason, ScheduleName, Scheduled, SignalName};
+    use crate::signal::{MissingReason, Signal};
+
+    fn noon() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn scheduled(replicas: u32) -> Plans {
+        Plans {
+            schedule: Some(Scheduled {
+                name: ScheduleName::from("registration").unwrap(),
+                replicas: Replicas::new(replicas),
+                until: noon() + Duration::from_hours(1),
+            }),
+            forecast: None,
+        }
+    }
+
+    fn forecast(replicas: u32) -> Plans {
+        Plans {
+            schedule: None,
+            forecast: Some(Forecast {
+                replicas: Replicas::new(replicas),
+                at: noon() + Duration::from_mins(5),
+            }),
+        }
+    }
+
+    /// A first decision at floor 2 with these plans.
+    fn record(signal: Signal, plans: Plans) -> Record {
+        let policy = Policy::parse(PolicyInput::default()).unwrap();
+        let observation = Observation {
+            floor: Some(Replicas::new(2)),
+            ..Observation::of(signal)
+        };
+        decide_with(&policy, Memory::default(), &observation, (plans, noon()))
+            .0
+            .record
+    }
+
+    fn load(raw: f64) -> Signal {
+        Signal::classify(raw, Duration::ZERO, Duration::ZERO)
+    }
+
+    const SILENT: Signal = Signal::Missing {
+        reason: MissingReason::TargetDown,
+    };
+
+    #[rstest]
+    #[case::a_schedule_with_load(
+        load(150.0),
+        scheduled(6),
+        "6 replicas by schedule registration until 13:00:00 UTC: it asks for 6, the load for 2"
+    )]
+    #[case::a_schedule_without_data(
+        SILENT,
+        scheduled(6),
+        "6 replicas by schedule registration until 13:00:00 UTC: it asks for 6"
+    )]
+    #[case::a_schedule_beyond_the_maximum(
+        load(150.0),
+        scheduled(60),
+        "10 replicas (maxReplicas) by schedule registration until 13:00:00 UTC: it asks for 60, the load for 2"
+    )]
+    #[case::a_forecast(
+        load(150.0),
+        forecast(4),
+        "4 replicas by forecast: 12:05:00 UTC usually needs 4, the load for 2"
+    )]
+    #[case::a_plan_below_demand_says_nothing(
+        load(590.0),
+        scheduled(6),
+        "7 replicas for a burst: 590 requests/s now, ready for 649 (a tenth more within 40 s was seen); 649 need 7 at 100 per replica"
+    )]
+    fn a_plan_is_a_floor_and_the_largest_answer_gives_the_reason(
+        #[case] signal: Signal,
+        #[case] plans: Plans,
+        #[case] sentence: &str,
+    ) {
+        assert_eq!(record(signal, plans).sentence(), sentence);
+    }
+
+    #[test]
+    fn a_plan_has_a_row_of_its_own() {
+        let rows = record(load(150.0), scheduled(6)).signals;
+        assert_eq!(
+            (rows[1].name, rows[1].asked),
+            (SignalName::Schedule, Some(Replicas::new(6)))
+        );
+    }
+
+    #[test]
+    fn a_plan_below_what_stands_raises_nothing_without_data() {
+        let record = record(SILENT, scheduled(1));
+        assert_eq!(record.result, Replicas::new(2));
+        assert!(matches!(record.reason, Reason::NoData { .. }), "{record}");
     }
 }

@@ -98,7 +98,7 @@ impl Answers {
             (Some(demand), Some((law, _))) => self.reason_of(situation, demand, law),
             (Some(demand), None) => Reason::Demand(demand.need),
             // Without a load an answer below what stands is none.
-            (None, Some((law, _))) if asked >= Some(situation.from) => self.reason_without_load(law),
+            (None, Some((law, asked))) if asked >= situation.from => self.reason_without_load(law),
             (None, _) => self.no_data(),
         }
     }
@@ -106,7 +106,7 @@ impl Answers {
     fn reason_of(&self, situation: &Situation<'_>, demand: &Demand, law: Law) -> Reason {
         let need = demand.need;
         let clock = situation.clock;
-        let jumped = burst::pace(situation.base(), demand) == Pace::Burst;
+        let jumped = burst::pace(situation, demand) == Pace::Burst;
         let found = match law {
             Law::Demand if jumped => Some(span::after(clock.now, demand.prepared.hold)).map(|until| (need, until)),
             Law::Burst => self.held.map(|(held, _)| (need, held.until)),

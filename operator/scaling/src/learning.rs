@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::peaks::Peaks;
 use crate::policy::Policy;
 use crate::span;
-use crate::units::RequestsPerSecond;
+use crate::units::{RequestsPerSecond, Seconds};
 
 /// How much more is prepared for than was seen.
 const MARGIN: f64 = 1.1;
@@ -65,9 +65,7 @@ impl Learning {
         _capacity: RequestsPerSecond,
         now: Timestamp,
     ) -> Prepared {
-        let target = policy
-            .latency_target()
-            .map_or(USUAL_TARGET_SECONDS, |target| target.get());
+        let target = policy.latency_target().map_or(USUAL_TARGET_SECONDS, Seconds::get);
         let held = self.seen.max_since(span::before(now, HOLD)).unwrap_or_default();
         let most = load.get().max(held.get());
         let ready = RequestsPerSecond::saturating((most * MARGIN).max(most + (most / target).sqrt()));

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pathfinder_scaling::{
     Applies, Ceilings, Decision, Effect, Fallback, Limit, Memory, MissingReason, Mode, Movement, Observation, Policy,
-    PolicyInput, Quantity, Replicas, Rollout, Signal, SignalName, SignalRole, Suspects, decide,
+    PolicyInput, Quantity, Replicas, RequestsPerSecond, Rollout, Signal, SignalName, SignalRole, Suspects, decide,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -512,9 +512,9 @@ proptest! {
             let record = history.live(step).record;
             let now = history.now.as_second();
             ledger.take(step.world.requests_per_second, now);
-            let load = step.world.requests_per_second.fresh().map_or(0.0, |load| load.get());
+            let load = step.world.requests_per_second.fresh().map_or(0.0, RequestsPerSecond::get);
             if record.result > record.previous {
-                let present = demanded(load, per_replica);
+                let present = policy.clamp(Replicas::new(demanded(load, per_replica))).get();
                 let burst = present >= before + 2 && present * 4 > before * 5;
                 ledger.routine_increase = if burst { ledger.routine_increase } else { Some(now) };
             }

@@ -176,8 +176,9 @@ impl Scaler {
             .and_then(|spec| spec.min_replicas)
             .map(replicas);
         let pods: Vec<&Pod> = pods.iter().map(AsRef::as_ref).collect();
-        let per_replica = cluster.scaling.policy.per_replica().get();
-        let present = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica;
+        // At the most that a replica may be found to serve: a part of the load must never lower.
+        let (_, per_replica) = cluster.scaling.policy.capacity_bounds();
+        let present = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica.get();
         let load = requests_per_second(
             answer,
             &pods,

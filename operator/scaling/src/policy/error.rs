@@ -152,76 +152,77 @@ mod tests {
 
     type Change = fn(&mut PolicyInput);
 
+    const MISTAKES: [(Change, &str); 22] = [
+        (|input| input.per_replica = 0.0, "requestsPerSecond.perReplica is 0"),
+        (|input| input.per_replica = -0.0, "requestsPerSecond.perReplica is -0"),
+        (|input| input.per_replica = -5.0, "requestsPerSecond.perReplica is -5"),
+        (
+            |input| input.per_replica = f64::NAN,
+            "requestsPerSecond.perReplica is NaN",
+        ),
+        (
+            |input| input.per_replica = f64::INFINITY,
+            "requestsPerSecond.perReplica is inf",
+        ),
+        (|input| input.min_replicas = 0, "minReplicas is 0"),
+        (
+            |input| input.max_replicas = 1,
+            "minReplicas 2 is more than maxReplicas 1",
+        ),
+        (
+            |input| input.capacity_bounds.lowest = 1.1,
+            "requestsPerSecond.capacityBounds are 1.1 to 1.5",
+        ),
+        (
+            |input| input.capacity_bounds.lowest = 0.0,
+            "requestsPerSecond.capacityBounds are 0 to 1.5",
+        ),
+        (
+            |input| input.capacity_bounds.highest = f64::NAN,
+            "requestsPerSecond.capacityBounds are 0.5 to NaN",
+        ),
+        (
+            |input| input.latency_target = Some(Duration::ZERO),
+            "latency.target is 0",
+        ),
+        (|input| input.objective = 1.0, "objective is 1"),
+        (|input| input.objective = 0.4, "objective is 0.4"),
+        (|input| input.objective = f64::NAN, "objective is NaN"),
+        (
+            |input| input.scrape_interval = Duration::ZERO,
+            "metrics.intervalSeconds is 0",
+        ),
+        (|input| input.up_percent_max = 0, "scaleUp.maxPercent is 0"),
+        (|input| input.down_percent_max = 0, "scaleDown.maxPercent is 0"),
+        (|input| input.down_percent_max = 101, "scaleDown.maxPercent is 101"),
+        (|input| input.change_budget_per_hour = 0, "changeBudgetPerHour is 0"),
+        (
+            |input| {
+                input.fallback = Some(Fallback {
+                    after: Duration::ZERO,
+                    replicas: 3,
+                });
+            },
+            "fallback.afterSeconds is 0",
+        ),
+        (
+            |input| {
+                input.fallback = Some(Fallback {
+                    after: Duration::MAX,
+                    replicas: 0,
+                });
+            },
+            "fallback.replicas is 0",
+        ),
+        (
+            |input| input.max_sample_gap = Duration::ZERO,
+            "the longest gap between two samples is 0",
+        ),
+    ];
+
     #[test]
     fn a_mistake_names_its_field_and_what_stands_there() {
-        let mistakes: &[(Change, &str)] = &[
-            (|input| input.per_replica = 0.0, "requestsPerSecond.perReplica is 0"),
-            (|input| input.per_replica = -0.0, "requestsPerSecond.perReplica is -0"),
-            (|input| input.per_replica = -5.0, "requestsPerSecond.perReplica is -5"),
-            (
-                |input| input.per_replica = f64::NAN,
-                "requestsPerSecond.perReplica is NaN",
-            ),
-            (
-                |input| input.per_replica = f64::INFINITY,
-                "requestsPerSecond.perReplica is inf",
-            ),
-            (|input| input.min_replicas = 0, "minReplicas is 0"),
-            (
-                |input| input.max_replicas = 1,
-                "minReplicas 2 is more than maxReplicas 1",
-            ),
-            (
-                |input| input.capacity_bounds.lowest = 1.1,
-                "requestsPerSecond.capacityBounds are 1.1 to 1.5",
-            ),
-            (
-                |input| input.capacity_bounds.lowest = 0.0,
-                "requestsPerSecond.capacityBounds are 0 to 1.5",
-            ),
-            (
-                |input| input.capacity_bounds.highest = f64::NAN,
-                "requestsPerSecond.capacityBounds are 0.5 to NaN",
-            ),
-            (
-                |input| input.latency_target = Some(Duration::ZERO),
-                "latency.target is 0",
-            ),
-            (|input| input.objective = 1.0, "objective is 1"),
-            (|input| input.objective = 0.4, "objective is 0.4"),
-            (|input| input.objective = f64::NAN, "objective is NaN"),
-            (
-                |input| input.scrape_interval = Duration::ZERO,
-                "metrics.intervalSeconds is 0",
-            ),
-            (|input| input.up_percent_max = 0, "scaleUp.maxPercent is 0"),
-            (|input| input.down_percent_max = 0, "scaleDown.maxPercent is 0"),
-            (|input| input.down_percent_max = 101, "scaleDown.maxPercent is 101"),
-            (|input| input.change_budget_per_hour = 0, "changeBudgetPerHour is 0"),
-            (
-                |input| {
-                    input.fallback = Some(Fallback {
-                        after: Duration::ZERO,
-                        replicas: 3,
-                    })
-                },
-                "fallback.afterSeconds is 0",
-            ),
-            (
-                |input| {
-                    input.fallback = Some(Fallback {
-                        after: Duration::MAX,
-                        replicas: 0,
-                    })
-                },
-                "fallback.replicas is 0",
-            ),
-            (
-                |input| input.max_sample_gap = Duration::ZERO,
-                "the longest gap between two samples is 0",
-            ),
-        ];
-        for (change, words) in mistakes {
+        for (change, words) in MISTAKES {
             let mut input = PolicyInput::default();
             change(&mut input);
             let errors = all(&input);

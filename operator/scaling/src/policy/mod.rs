@@ -58,8 +58,12 @@ impl Policy {
         self.per_replica
     }
 
-    /// The least and the most that a replica may be found to serve.
+    /// The least and the most that a replica may be found to serve. Without a latency target nothing is found out, and both
+    /// are what the user wrote.
     pub fn capacity_bounds(&self) -> (RequestsPerSecond, RequestsPerSecond) {
+        if self.latency_target.is_none() {
+            return (self.per_replica, self.per_replica);
+        }
         let CapacityBounds { lowest, highest } = self.input.capacity_bounds;
         let per_replica = self.per_replica.get();
         // Never 0, also where the product of two tiny numbers is: the capacity is divided by.
@@ -170,9 +174,16 @@ mod tests {
     fn the_defaults_are_a_policy() {
         let policy = parsed(|_| ()).unwrap();
         assert_eq!(policy.down_window(), Duration::from_secs(30));
+    }
+
+    #[rstest]
+    // 0.5 and 1.5 of 100.
+    #[case::learned(Some(Duration::from_millis(500)), (50.0, 150.0))]
+    #[case::without_a_latency_as_written(None, (100.0, 100.0))]
+    fn what_a_replica_may_be_found_to_serve_is_bounded(#[case] target: Option<Duration>, #[case] bounds: (f64, f64)) {
+        let policy = parsed(|input| input.latency_target = target).unwrap();
         let (lowest, highest) = policy.capacity_bounds();
-        // 0.5 and 1.5 of 100.
-        assert_eq!((lowest.to_string(), highest.to_string()), ("50".into(), "150".into()));
+        assert!((lowest.get() - bounds.0).abs() < 1e-9 && (highest.get() - bounds.1).abs() < 1e-9);
     }
 
     #[rstest]
@@ -198,7 +209,11 @@ mod tests {
 
     #[test]
     fn a_capacity_that_is_divided_by_is_never_zero() {
-        let policy = parsed(|input| input.per_replica = f64::MIN_POSITIVE).unwrap();
+        let policy = parsed(|input| {
+            input.per_replica = f64::MIN_POSITIVE;
+            input.latency_target = Some(Duration::from_millis(500));
+        })
+        .unwrap();
         assert!(policy.capacity_bounds().0.get() > 0.0);
     }
 }
