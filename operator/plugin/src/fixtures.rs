@@ -143,7 +143,10 @@ pub(crate) fn live_with(limits: &Value, signal: &Value) -> Live {
         "limits": limits,
         "result": 6,
         "previous": 6,
-        "reason": {"kind": "Demand", "requestsPerSecond": 590.0, "perReplica": 100.0, "replicas": 6},
+        "reason": {
+            "kind": "Demand", "requestsPerSecond": 590.0, "preparedFor": 590.0, "perReplica": 100.0, "replicas": 6,
+            "margin": 1.0, "withinSeconds": 40.0, "holdSeconds": 300.0,
+        },
     });
     Live {
         leader: "pathfinder-operator-1".into(),

@@ -169,7 +169,10 @@ fn record() -> Value {
             "limits": [{"kind": "MaxReplicas", "replicas": 6}],
             "result": 6,
             "previous": 2,
-            "reason": {"kind": "Demand", "requestsPerSecond": 590.0, "perReplica": 100.0, "replicas": 6},
+            "reason": {
+                "kind": "Demand", "requestsPerSecond": 590.0, "preparedFor": 590.0, "perReplica": 100.0, "replicas": 6,
+                "margin": 1.0, "withinSeconds": 40.0, "holdSeconds": 300.0,
+            },
         },
     })
 }

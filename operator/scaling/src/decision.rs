@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::guard;
 use crate::observation::Observation;
 use crate::policy::{Mode, Policy};
 use crate::record::{Limit, Record};
@@ -33,7 +34,7 @@ impl Decision {
             Mode::Observe => policy.min_replicas(),
             Mode::Paused => policy.clamp(observation.standing().unwrap_or(policy.min_replicas())),
         };
-        record.limits.push(Limit::Mode { mode: policy.mode() });
+        guard::push(&mut record.limits, Limit::Mode { mode: policy.mode() });
         Self {
             floor: kept,
             action: Action::Hold,
@@ -97,10 +98,8 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::observation::Rollout;
     use crate::policy::PolicyInput;
-    use crate::record::{Reason, Verdict};
-    use crate::signal::Signal;
+    use crate::record::{Limits, Reason, SignalRows, Verdict};
 
     /// A result of 6 under `mode`, where the floor stands at `standing`.
     fn decision(mode: Mode, standing: Option<u32>) -> Decision {
@@ -110,25 +109,21 @@ mod tests {
         })
         .unwrap();
         let observation = Observation {
-            requests_per_second: Signal::Stale {
-                age: std::time::Duration::ZERO,
-            },
-            replicas_ordered: None,
-            replicas_ready: None,
             floor: standing.map(Replicas::new),
-            rollout: Rollout::Settled,
+            ..Observation::default()
         };
         let at = jiff::Timestamp::UNIX_EPOCH;
         let record = Record {
             at,
-            signals: vec![],
-            limits: vec![],
+            signals: SignalRows::new(),
+            limits: Limits::new(),
             result: Replicas::new(6),
             previous: Replicas::new(4),
             reason: Reason::NoData {
                 cause: Verdict::Stale,
                 since: at,
             },
+            latency_not_scalable: None,
         };
         Decision::under(&policy, &observation, record)
     }

@@ -1,9 +1,12 @@
-//! The demand law: replicas = ceil(requests per second / requests per second per replica).
+//! The demand law: replicas = ceil(load to be ready for / capacity of one replica).
 //!
-//! No bounds, no memory, no time: those are the guard's. Load is the sum over all pods, never a figure per ready pod, so
-//! pods that are ordered but not ready, or that fail under the load, do not change what is needed.
+//! No bounds, no gates. Load is the sum over all pods, never a figure per ready pod, so pods that are ordered but not ready,
+//! or that fail under the load, do not change what is needed. The load to be ready for comes from `learning`, the capacity
+//! from `capacity`.
 
+use crate::learning::Prepared;
 use crate::record::Need;
+use crate::situation::Situation;
 use crate::units::{Replicas, RequestsPerSecond};
 
 /// The part of the quotient that is taken for noise: one in a million.
@@ -14,20 +17,48 @@ use crate::units::{Replicas, RequestsPerSecond};
 /// never hides the first request: any load above zero asks for one replica.
 const NOISE: f64 = 1e-6;
 
+/// A fresh load, and what is made of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand {
+    /// The load now.
+    pub(crate) load: RequestsPerSecond,
+    /// What it needs now, without margin or hold.
+    pub(crate) present: Replicas,
+    /// What to be ready for.
+    pub(crate) prepared: Prepared,
+    /// What that needs.
+    pub(crate) need: Need,
+}
+
+/// What `load` asks for where `prepared` is what to be ready for.
+pub(crate) fn demand(situation: &Situation<'_>, load: RequestsPerSecond, prepared: Prepared) -> Demand {
+    let capacity = situation.capacity;
+    // The law of the seam is another's: what it must not get wrong is made sure of here.
+    let ready_for = if prepared.load > load { prepared.load } else { load };
+    Demand {
+        load,
+        present: replicas(load, capacity),
+        prepared: Prepared {
+            load: ready_for,
+            ..prepared
+        },
+        need: Need {
+            requests_per_second: load,
+            prepared_for: ready_for,
+            per_replica: capacity,
+            replicas: replicas(ready_for, capacity),
+            margin: prepared.margin,
+            within_seconds: situation.horizon().as_secs_f64(),
+            hold_seconds: prepared.hold.as_secs_f64(),
+        },
+    }
+}
+
 /// The replicas that serve `load` when each serves `per_replica` (more than 0). More load never gives fewer; too many to
 /// count gives `u32::MAX`.
 pub(crate) fn replicas(load: RequestsPerSecond, per_replica: RequestsPerSecond) -> Replicas {
     let quotient = load.get() / per_replica.get();
     Replicas::new(count((quotient * (1.0 - NOISE)).ceil()))
-}
-
-/// The same, with what it was worked out from.
-pub(crate) fn need(load: RequestsPerSecond, per_replica: RequestsPerSecond) -> Need {
-    Need {
-        requests_per_second: load,
-        per_replica,
-        replicas: replicas(load, per_replica),
-    }
 }
 
 #[expect(

@@ -7,24 +7,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::demand;
 use crate::policy::Mode;
-use crate::record::{Limit, Need, Reason, Record, Verdict};
+use crate::record::{Direction, Effect, LatencyNotScalable, Limit, Reason, Record, SignalName, Verdict};
 use crate::span;
-use crate::units::RequestsPerSecond;
+use crate::sums::{lasting, sum};
+use crate::units::{Replicas, Seconds};
 use crate::words::{instant, replicas};
 
 impl Record {
     /// The decision in one sentence, for example `6 replicas: 590 requests/s need 6 at 100 per replica`.
     pub fn sentence(&self) -> String {
-        let because = match self.reason {
-            Reason::Demand(need) => format!("{}: {}", self.stands(), needs(need)),
-            Reason::Held(need) => format!("{}{}: {}", self.stands(), self.holding(), needs(need)),
-            Reason::NoData { cause, since } => format!("{}: {}", self.stands(), self.silence(cause, since)),
-        };
+        let mut said = format!("{}: {}", self.stands(), self.because());
+        if let Some(found) = self.latency_not_scalable {
+            said.push_str(&not_scalable(found));
+        } else if let Some(limit) = self.limits.iter().find(|limit| limit.effect() == Effect::DelaysLatency) {
+            said.push_str(&self.delayed(*limit));
+        }
         match self.mode() {
-            None => because,
-            Some(mode) => format!("would be {because} (mode {mode}: nothing that a signal asks for is written)"),
+            None => said,
+            Some(mode) => format!("would be {said} (mode {mode}: nothing that a signal asks for is written)"),
         }
     }
 
@@ -38,31 +39,80 @@ impl Record {
         })
     }
 
-    /// The result, with the bound that it lies on.
+    /// The result, with the bound that it lies on and what holds it there.
     fn stands(&self) -> String {
         let bound = self.limits.iter().find_map(bound).unwrap_or_default();
-        let count = match self.reason {
-            Reason::Held(_) | Reason::NoData { .. } if self.result == self.previous => {
-                format!("held at {}", self.result)
+        let same = self.result == self.previous;
+        let count = replicas(self.result);
+        match self.reason {
+            Reason::Held(_) if same => format!("held at {}{bound}{}", self.result, self.holding()),
+            Reason::Held(_) => format!("{count}{bound}, held there{}", self.holding()),
+            Reason::NoData { .. } if same => format!("held at {}{bound}", self.result),
+            Reason::Burst { until, .. } if same => {
+                format!("{count}{bound}, kept until {} after a burst", clock(until, self.at))
             }
-            Reason::Demand(_) | Reason::Held(_) | Reason::NoData { .. } => replicas(self.result),
-        };
-        format!("{count}{bound}")
+            Reason::Burst { .. } => format!("{count}{bound} for a burst"),
+            Reason::Latency { .. } => format!("{count}{bound} for latency"),
+            Reason::Schedule(scheduled) => {
+                let until = clock(scheduled.until, self.at);
+                format!("{count}{bound} by schedule {} until {until}", scheduled.name)
+            }
+            Reason::Forecast(_) => format!("{count}{bound} by forecast"),
+            Reason::Fallback { .. } => format!("{count}{bound} by fallback"),
+            Reason::Demand(_) | Reason::NoData { .. } => format!("{count}{bound}"),
+        }
     }
 
-    /// What forbids to go lower: a rollout first, because nobody knows its end; else the limit that lasts longest.
+    fn because(&self) -> String {
+        match self.reason {
+            Reason::Demand(need) | Reason::Held(need) | Reason::Burst { need, .. } => sum(need),
+            Reason::Latency { need, latency, target } => format!("{}; {}", slow(latency, target), sum(need)),
+            Reason::Schedule(scheduled) => format!("it asks for {}{}", scheduled.replicas, self.load()),
+            Reason::Forecast(forecast) => {
+                let at = clock(forecast.at, self.at);
+                format!("{at} usually needs {}{}", forecast.replicas, self.load())
+            }
+            Reason::Fallback { cause, since, replicas } => {
+                format!(
+                    "fallback.replicas is {replicas}, and there is {}",
+                    self.silence(cause, since)
+                )
+            }
+            Reason::NoData { cause, since } => self.silence(cause, since),
+        }
+    }
+
+    /// What the load says beside a plan.
+    fn load(&self) -> String {
+        let asked = self
+            .signals
+            .iter()
+            .find(|row| row.name == SignalName::RequestsPerSecond);
+        match asked.and_then(|row| row.asked) {
+            Some(asked) => format!(", the load for {asked}"),
+            None => String::new(),
+        }
+    }
+
+    /// What forbids to go lower: first what no time ends, because nobody knows its end; else what lasts longest.
     fn holding(&self) -> String {
-        let held = if self.result == self.previous {
-            ""
-        } else {
-            ", held there"
-        };
-        if self.limits.contains(&Limit::Rollout) {
-            return format!("{held} while a rollout is in progress");
+        let endless = self.limits.iter().filter_map(endless).max_by_key(|(rank, _)| *rank);
+        if let Some((_, why)) = endless {
+            return format!(" {why}");
         }
         match self.limits.iter().filter_map(gate).max_by_key(|(until, _)| *until) {
-            Some((until, by)) => format!("{held} until {} {by}", clock(until, self.at)),
-            None => held.to_owned(),
+            Some((until, by)) => format!(" until {} {by}", clock(until, self.at)),
+            None => String::new(),
+        }
+    }
+
+    fn delayed(&self, limit: Limit) -> String {
+        match limit.until() {
+            Some(until) => {
+                let until = clock(until, self.at);
+                format!("; latency is over its target, and more for it come at {until} at the earliest")
+            }
+            None => format!("; latency is over its target, but {limit}"),
         }
     }
 
@@ -95,26 +145,20 @@ impl fmt::Display for Record {
     }
 }
 
-fn needs(need: Need) -> String {
-    let Need {
-        requests_per_second,
-        per_replica,
-        replicas,
-    } = need;
-    format!(
-        "{} requests/s need {replicas} at {per_replica:.6} per replica",
-        load(need, requests_per_second)
-    )
+fn slow(latency: Option<Seconds>, target: Seconds) -> String {
+    match latency {
+        Some(latency) if latency > target => format!("it is {latency} s and should be {target} s"),
+        Some(_) | None => format!("it was over its target of {target} s lately"),
+    }
 }
 
-/// The load with one decimal, or with as many as it takes to see that it needs what it needs: at 100 per replica,
-/// `600.04` needs 7, and `600` would look like a mistake.
-fn load(need: Need, load: RequestsPerSecond) -> String {
-    let shown = (1..=6).map(|digits| format!("{load:.digits$}")).find(|text| {
-        let read = text.parse().ok().and_then(|raw| RequestsPerSecond::new(raw).ok());
-        read.is_some_and(|read| demand::replicas(read, need.per_replica) == need.replicas)
-    });
-    shown.unwrap_or_else(|| load.get().to_string())
+fn not_scalable(found: LatencyNotScalable) -> String {
+    let LatencyNotScalable {
+        latency,
+        target,
+        suspect,
+    } = found;
+    format!("; latency is {latency} s and should be {target} s, but more replicas would not help: {suspect}")
 }
 
 /// The bound that a result lies on, to stand behind it.
@@ -122,35 +166,99 @@ fn bound(limit: &Limit) -> Option<&'static str> {
     match limit {
         Limit::MinReplicas { .. } => Some(" (minReplicas)"),
         Limit::MaxReplicas { .. } => Some(" (maxReplicas)"),
+        Limit::StepUp { .. } => Some(" (scaleUp.maxPercent at once)"),
+        Limit::DatabaseConnections { .. } => Some(" (the database has no connections for more)"),
+        Limit::Quota { .. } => Some(" (the quota has no room for more)"),
+        Limit::Paused {
+            direction: Direction::Up,
+        } => Some(" (increases are paused)"),
         Limit::ScaleDownCooldown { .. }
         | Limit::ScaleUpCooldown { .. }
         | Limit::RecentDemand { .. }
         | Limit::WindowNotFull { .. }
         | Limit::Freshness
+        | Limit::SignalRequired { .. }
         | Limit::Rollout
+        | Limit::StepDown { .. }
+        | Limit::Hysteresis { .. }
+        | Limit::WouldBreach { .. }
+        | Limit::ChangeBudget { .. }
+        | Limit::CrashLooping { .. }
+        | Limit::LatencyWait { .. }
+        | Limit::Paused {
+            direction: Direction::Down,
+        }
         | Limit::Mode { .. } => None,
     }
 }
 
-/// When a limit ends, and its name for the end of a sentence; `None` for one that no time ends.
-fn gate(limit: &Limit) -> Option<(Timestamp, String)> {
+/// What holds a decrease without a known end, and how much it matters to a person.
+fn endless(limit: &Limit) -> Option<(u8, String)> {
     match limit {
-        Limit::ScaleDownCooldown { until } => Some((*until, "by scaleDown.cooldownSeconds".to_owned())),
-        Limit::ScaleUpCooldown { until } => Some((*until, "by scaleUp.cooldownSeconds".to_owned())),
-        Limit::RecentDemand { replicas, until } => Some((
-            *until,
-            format!("by scaleDown.cooldownSeconds, a recent peak needed {replicas}"),
-        )),
-        Limit::WindowNotFull { until } => Some((
-            *until,
-            "because a decrease needs a full window of data without a gap".to_owned(),
-        )),
+        Limit::Paused {
+            direction: Direction::Down,
+        } => Some((4, "because decreases are paused".into())),
+        Limit::Rollout => Some((3, "while a rollout is in progress".into())),
+        Limit::SignalRequired { signal } => {
+            Some((2, format!("because {} is Required and cannot be used", signal.name())))
+        }
+        Limit::WouldBreach { replicas: few } => {
+            let would = if *few == Replicas::new(1) {
+                "1 replica".into()
+            } else {
+                format!("{few}")
+            };
+            Some((1, format!("because {would} would miss the latency target at once")))
+        }
+        Limit::Hysteresis { replicas: again } => {
+            Some((0, format!("because a tenth more load would need {again} again")))
+        }
         Limit::MinReplicas { .. }
         | Limit::MaxReplicas { .. }
+        | Limit::ScaleDownCooldown { .. }
+        | Limit::ScaleUpCooldown { .. }
+        | Limit::RecentDemand { .. }
+        | Limit::WindowNotFull { .. }
         | Limit::Freshness
-        | Limit::Rollout
+        | Limit::StepUp { .. }
+        | Limit::StepDown { .. }
+        | Limit::ChangeBudget { .. }
+        | Limit::DatabaseConnections { .. }
+        | Limit::Quota { .. }
+        | Limit::CrashLooping { .. }
+        | Limit::LatencyWait { .. }
+        | Limit::Paused {
+            direction: Direction::Up,
+        }
         | Limit::Mode { .. } => None,
     }
+}
+
+/// When what holds a decrease ends, and its name for the end of a sentence.
+fn gate(limit: &Limit) -> Option<(Timestamp, &'static str)> {
+    let by = match limit {
+        Limit::ScaleDownCooldown { .. } => "by scaleDown.cooldownSeconds",
+        Limit::RecentDemand { .. } => "after a burst",
+        Limit::WindowNotFull { .. } => "because a decrease needs a full window of data without a gap",
+        Limit::StepDown { .. } => "by scaleDown.maxPercent, one step after the other",
+        Limit::ChangeBudget { .. } => "by changeBudgetPerHour",
+        Limit::MinReplicas { .. }
+        | Limit::MaxReplicas { .. }
+        | Limit::ScaleUpCooldown { .. }
+        | Limit::Freshness
+        | Limit::SignalRequired { .. }
+        | Limit::Rollout
+        | Limit::StepUp { .. }
+        | Limit::Hysteresis { .. }
+        | Limit::WouldBreach { .. }
+        | Limit::DatabaseConnections { .. }
+        | Limit::Quota { .. }
+        | Limit::CrashLooping { .. }
+        | Limit::LatencyWait { .. }
+        | Limit::Paused { .. }
+        | Limit::Mode { .. } => return None,
+    };
+    limit.until().map(|until| (until, by))
 }
 
 /// The time of day, with the date where it is not within a day.
@@ -162,23 +270,16 @@ fn clock(time: Timestamp, seen_at: Timestamp) -> String {
     }
 }
 
-/// A duration in its largest sensible unit: `42 s`, `10 min`, `3 h`.
-fn lasting(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7200 => format!("{} min", seconds / 60),
-        seconds => format!("{} h", seconds / 3600),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::record::{SignalName, SignalRow};
+    use crate::record::{Limits, Need, SignalRow, SignalRows, Suspect};
     use crate::signal::{InvalidReason, MissingReason};
-    use crate::units::Replicas;
+    use crate::units::{Ratio, RequestsPerSecond};
+
+    const SUM: &str = "120 requests/s need 2 at 100 per replica";
 
     fn noon() -> Timestamp {
         "2026-03-01T12:00:00Z".parse().unwrap()
@@ -188,85 +289,72 @@ mod tests {
         span::after(noon(), Duration::from_secs(seconds))
     }
 
-    fn need(load: f64, replicas: u32) -> Need {
+    fn count(replicas: u32) -> Replicas {
+        Replicas::new(replicas)
+    }
+
+    fn seconds(raw: f64) -> Seconds {
+        Seconds::new(raw).unwrap()
+    }
+
+    /// Two replicas for a load without a margin.
+    fn need() -> Need {
+        let load = RequestsPerSecond::new(120.0).unwrap();
         Need {
-            requests_per_second: RequestsPerSecond::new(load).unwrap(),
+            requests_per_second: load,
+            prepared_for: load,
             per_replica: RequestsPerSecond::new(100.0).unwrap(),
-            replicas: Replicas::new(replicas),
+            replicas: count(2),
+            margin: 1.0,
+            within_seconds: 40.0,
+            hold_seconds: 300.0,
         }
     }
 
     fn record(previous: u32, result: u32, reason: Reason, limits: &[Limit]) -> Record {
         Record {
             at: noon(),
-            signals: vec![],
-            limits: limits.to_vec(),
-            result: Replicas::new(result),
-            previous: Replicas::new(previous),
+            signals: SignalRows::new(),
+            limits: limits.iter().copied().collect::<Limits>(),
+            result: count(result),
+            previous: count(previous),
             reason,
-        }
-    }
-
-    fn silent(cause: Verdict, age_seconds: Option<f64>) -> Record {
-        let since = span::before(noon(), Duration::from_secs(42));
-        let row = SignalRow {
-            name: SignalName::RequestsPerSecond,
-            verdict: cause,
-            value: None,
-            age_seconds,
-            asked: None,
-        };
-        let record = record(6, 6, Reason::NoData { cause, since }, &[Limit::Freshness]);
-        Record {
-            signals: vec![row],
-            ..record
+            latency_not_scalable: None,
         }
     }
 
     #[rstest]
-    #[case(6, need(590.0, 6), None, "6 replicas: 590 requests/s need 6 at 100 per replica")]
-    #[case(7, need(600.04, 7), None, "7 replicas: 600.04 requests/s need 7 at 100 per replica")]
-    #[case(
-        10,
-        need(1500.0, 15),
-        Some(Limit::MaxReplicas { replicas: Replicas::new(10) }),
-        "10 replicas (maxReplicas): 1500 requests/s need 15 at 100 per replica"
-    )]
-    #[case(
-        2,
-        need(0.0, 0),
-        Some(Limit::MinReplicas { replicas: Replicas::new(2) }),
-        "2 replicas (minReplicas): 0 requests/s need 0 at 100 per replica"
-    )]
-    #[case(1, need(50.0, 1), None, "1 replica: 50 requests/s need 1 at 100 per replica")]
-    fn demand_is_said_with_its_sum(
-        #[case] result: u32,
-        #[case] need: Need,
-        #[case] limit: Option<Limit>,
-        #[case] sentence: &str,
-    ) {
-        let limits: Vec<Limit> = limit.into_iter().collect();
-        assert_eq!(record(2, result, Reason::Demand(need), &limits).sentence(), sentence);
+    #[case::plain(2, &[], "2 replicas")]
+    #[case::one(1, &[], "1 replica")]
+    #[case::at_the_maximum(10, &[Limit::MaxReplicas { replicas: count(10) }], "10 replicas (maxReplicas)")]
+    #[case::at_the_minimum(2, &[Limit::MinReplicas { replicas: count(2) }], "2 replicas (minReplicas)")]
+    #[case::at_once(4, &[Limit::StepUp { replicas: count(4) }], "4 replicas (scaleUp.maxPercent at once)")]
+    #[case::quota(4, &[Limit::Quota { replicas: count(4) }], "4 replicas (the quota has no room for more)")]
+    fn demand_is_said_with_its_bound_and_its_sum(#[case] result: u32, #[case] limits: &[Limit], #[case] stands: &str) {
+        let sentence = record(3, result, Reason::Demand(need()), limits).sentence();
+        assert_eq!(sentence, format!("{stands}: {SUM}"));
     }
 
     #[rstest]
-    #[case(Limit::ScaleDownCooldown { until: in_seconds(190) }, "held at 6 until 12:03:10 UTC by scaleDown.cooldownSeconds")]
-    #[case(
-        Limit::RecentDemand { replicas: Replicas::new(6), until: in_seconds(190) },
-        "held at 6 until 12:03:10 UTC by scaleDown.cooldownSeconds, a recent peak needed 6"
-    )]
+    #[case(Limit::ScaleDownCooldown { until: in_seconds(190) }, "until 12:03:10 UTC by scaleDown.cooldownSeconds")]
+    #[case(Limit::RecentDemand { replicas: count(6), until: in_seconds(190) }, "until 12:03:10 UTC after a burst")]
     #[case(
         Limit::WindowNotFull { until: in_seconds(190) },
-        "held at 6 until 12:03:10 UTC because a decrease needs a full window of data without a gap"
+        "until 12:03:10 UTC because a decrease needs a full window of data without a gap"
     )]
     #[case(
-        Limit::ScaleDownCooldown { until: in_seconds(24 * 3600) },
-        "held at 6 until 2026-03-02 12:00:00 UTC by scaleDown.cooldownSeconds"
+        Limit::StepDown { until: in_seconds(30) },
+        "until 12:00:30 UTC by scaleDown.maxPercent, one step after the other"
     )]
-    #[case(Limit::Rollout, "held at 6 while a rollout is in progress")]
-    fn a_decrease_that_waits_says_for_what(#[case] limit: Limit, #[case] held: &str) {
-        let sentence = record(6, 6, Reason::Held(need(120.0, 2)), &[limit]).sentence();
-        assert_eq!(sentence, format!("{held}: 120 requests/s need 2 at 100 per replica"));
+    #[case(Limit::ChangeBudget { until: in_seconds(24 * 3600) }, "until 2026-03-02 12:00:00 UTC by changeBudgetPerHour")]
+    #[case(Limit::Rollout, "while a rollout is in progress")]
+    #[case(Limit::Hysteresis { replicas: count(6) }, "because a tenth more load would need 6 again")]
+    #[case(Limit::WouldBreach { replicas: count(2) }, "because 2 would miss the latency target at once")]
+    #[case(Limit::SignalRequired { signal: SignalName::Latency }, "because latency is Required and cannot be used")]
+    #[case(Limit::Paused { direction: Direction::Down }, "because decreases are paused")]
+    fn a_decrease_that_waits_says_for_what(#[case] limit: Limit, #[case] why: &str) {
+        let sentence = record(6, 6, Reason::Held(need()), &[limit]).sentence();
+        assert_eq!(sentence, format!("held at 6 {why}: {SUM}"));
     }
 
     #[test]
@@ -275,24 +363,82 @@ mod tests {
             Limit::WindowNotFull { until: in_seconds(300) },
             Limit::ScaleDownCooldown { until: in_seconds(60) },
         ];
-        let sentence = record(6, 6, Reason::Held(need(120.0, 2)), &limits).sentence();
+        let sentence = record(6, 6, Reason::Held(need()), &limits).sentence();
         assert!(
             sentence.starts_with("held at 6 until 12:05:00 UTC because"),
             "{sentence}"
         );
+        let with_endless = [limits[0], Limit::Hysteresis { replicas: count(6) }, Limit::Rollout];
+        let sentence = record(6, 6, Reason::Held(need()), &with_endless).sentence();
+        assert!(sentence.starts_with("held at 6 while a rollout"), "{sentence}");
     }
 
     #[test]
     fn a_decrease_that_goes_part_of_the_way_is_not_called_held() {
-        let until = in_seconds(60);
-        let limit = Limit::RecentDemand {
-            replicas: Replicas::new(4),
-            until,
-        };
-        let sentence = record(6, 4, Reason::Held(need(120.0, 2)), &[limit]).sentence();
+        let limit = Limit::StepDown { until: in_seconds(30) };
+        let sentence = record(8, 4, Reason::Held(need()), &[limit]).sentence();
         assert!(
-            sentence.starts_with("4 replicas, held there until 12:01:00 UTC by"),
+            sentence.starts_with("4 replicas, held there until 12:00:30 UTC by scaleDown.maxPercent"),
             "{sentence}"
+        );
+    }
+
+    #[rstest]
+    #[case::now(2, format!("6 replicas for a burst: {SUM}"))]
+    #[case::a_while_ago(6, format!("6 replicas, kept until 12:05:00 UTC after a burst: {SUM}"))]
+    fn a_burst_says_how_long_it_is_kept(#[case] previous: u32, #[case] sentence: String) {
+        let reason = Reason::Burst {
+            need: need(),
+            until: in_seconds(300),
+        };
+        assert_eq!(record(previous, 6, reason, &[]).sentence(), sentence);
+    }
+
+    #[rstest]
+    #[case::over(Some(0.9), "it is 0.9 s and should be 0.5 s")]
+    #[case::not_any_more(Some(0.2), "it was over its target of 0.5 s lately")]
+    #[case::unknown(None, "it was over its target of 0.5 s lately")]
+    fn more_for_latency_says_what_latency_is(#[case] latency: Option<f64>, #[case] words: &str) {
+        let reason = Reason::Latency {
+            need: need(),
+            latency: latency.map(seconds),
+            target: seconds(0.5),
+        };
+        let sentence = record(2, 3, reason, &[]).sentence();
+        assert_eq!(sentence, format!("3 replicas for latency: {words}; {SUM}"));
+    }
+
+    #[rstest]
+    #[case(
+        Limit::LatencyWait { until: in_seconds(60) },
+        "; latency is over its target, and more for it come at 12:01:00 UTC at the earliest"
+    )]
+    #[case(
+        Limit::CrashLooping { replicas: count(3) },
+        "; latency is over its target, but 3 replicas crash again and again, and latency adds none to them"
+    )]
+    fn a_step_for_latency_that_waits_says_for_what(#[case] limit: Limit, #[case] words: &str) {
+        let sentence = record(2, 2, Reason::Demand(need()), &[limit]).sentence();
+        assert_eq!(sentence, format!("2 replicas: {SUM}{words}"));
+    }
+
+    #[rstest]
+    #[case(Suspect::Redis { saturation: Ratio::new(0.93).unwrap() }, "Redis is at 93 %")]
+    #[case(Suspect::Unknown, "look at what the API waits for")]
+    fn a_latency_that_replicas_cannot_help_is_said_with_its_suspect(#[case] suspect: Suspect, #[case] words: &str) {
+        let record = Record {
+            latency_not_scalable: Some(LatencyNotScalable {
+                latency: seconds(0.9),
+                target: seconds(0.5),
+                suspect,
+            }),
+            ..record(2, 2, Reason::Demand(need()), &[])
+        };
+        assert_eq!(
+            record.sentence(),
+            format!(
+                "2 replicas: {SUM}; latency is 0.9 s and should be 0.5 s, but more replicas would not help: {words}"
+            )
         );
     }
 
@@ -311,9 +457,20 @@ mod tests {
         #[case] age_seconds: Option<f64>,
         #[case] why: &str,
     ) {
-        let sentence = silent(cause, age_seconds).sentence();
+        let since = span::before(noon(), Duration::from_secs(42));
+        let row = SignalRow {
+            name: SignalName::RequestsPerSecond,
+            verdict: cause,
+            value: None,
+            age_seconds,
+            asked: None,
+        };
+        let record = Record {
+            signals: SignalRows::from_iter([row]),
+            ..record(6, 6, Reason::NoData { cause, since }, &[Limit::Freshness])
+        };
         assert_eq!(
-            sentence,
+            record.sentence(),
             format!("held at 6: no usable data for 42 s, {why} (no data is not no load)")
         );
     }
@@ -321,9 +478,9 @@ mod tests {
     #[test]
     fn a_mode_that_writes_nothing_turns_it_into_a_condition() {
         let limits = [Limit::Mode { mode: Mode::Observe }];
-        let sentence = record(2, 6, Reason::Demand(need(590.0, 6)), &limits).sentence();
+        let sentence = record(2, 6, Reason::Demand(need()), &limits).sentence();
         assert!(
-            sentence.starts_with("would be 6 replicas: 590 requests/s need 6"),
+            sentence.starts_with("would be 6 replicas: 120 requests/s"),
             "{sentence}"
         );
         assert!(sentence.contains("mode Observe"), "{sentence}");

@@ -1,15 +1,21 @@
-//! What one decision hands to the next: the floor, the last increase, the window, and since when there is no data.
+//! What one decision hands to the next: the floor, the times of the last changes, and what the laws remember.
 //!
-//! Small, bounded and serialisable. An empty one is always safe: it starts from the floor as it is found, and nothing is
-//! lowered until it has seen one full window. It belongs to one cluster and one leader; whoever loses the lead drops it.
+//! Small, bounded, without a heap, and serialisable. An empty one is always safe: it starts from the floor as it is found,
+//! and nothing is lowered until it has seen one full window. It belongs to one cluster and one leader; whoever loses the
+//! lead drops it. All times in it are steady ones.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::burst::{Burst, Pace};
+use crate::capacity::Capacity;
+use crate::changes::Changes;
+use crate::clock::{Clock, Tick};
+use crate::latency::Guard;
+use crate::learning::Learning;
 use crate::observation::Observation;
 use crate::policy::{Mode, Policy};
 use crate::signal::Signal;
-use crate::span;
 use crate::units::Replicas;
 use crate::window::Window;
 
@@ -17,10 +23,16 @@ use crate::window::Window;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Memory {
     floor: Floor,
-    pub(crate) last_increase: Option<Timestamp>,
+    clock: Option<Clock>,
     pub(crate) window: Window,
     pub(crate) no_data_since: Option<Timestamp>,
-    last_decision: Option<Timestamp>,
+    pub(crate) last_routine_increase: Option<Timestamp>,
+    pub(crate) last_decrease: Option<Timestamp>,
+    pub(crate) changes: Changes,
+    pub(crate) capacity: Capacity,
+    pub(crate) latency: Guard,
+    pub(crate) burst: Burst,
+    pub(crate) learning: Learning,
 }
 
 /// The floor as far as it is known.
@@ -37,23 +49,20 @@ enum Floor {
 }
 
 impl Memory {
-    /// The time to decide by. A clock that stepped back a little stands still; one that stepped back further is a gap, and an
-    /// increase that then lies in the future counts as just made: decreases wait for at most one cooldown and window.
-    pub(crate) fn advance(&mut self, policy: &Policy, now: Timestamp) -> Timestamp {
-        let last = self.last_decision.unwrap_or(now);
-        let step_back = span::elapsed(now, last);
-        let steady = if step_back <= policy.max_sample_gap() {
-            now.max(last)
-        } else {
-            now
+    /// The times to decide by. A jump of the wall is a gap in the data.
+    pub(crate) fn advance(&mut self, policy: &Policy, wall: Timestamp) -> Clock {
+        let clock = match self.clock {
+            None => Clock::starting(wall),
+            Some(last) => {
+                let (clock, tick) = last.next(wall, policy.max_sample_gap());
+                if tick == Tick::Jump {
+                    self.window.forget();
+                }
+                clock
+            }
         };
-        if steady < last {
-            self.window.forget();
-            self.last_increase = self.last_increase.map(|time| time.min(now));
-            self.no_data_since = self.no_data_since.map(|time| time.min(now));
-        }
-        self.last_decision = Some(steady);
-        steady
+        self.clock = Some(clock);
+        clock
     }
 
     /// The floor before this decision.
@@ -61,17 +70,21 @@ impl Memory {
         let found = observation.standing();
         match self.floor {
             Floor::Known(floor) => floor,
-            Floor::Assumed(floor) => found.map_or(floor, |found| found.max(floor)),
+            // What is only explained goes on from what was explained; once it is to be written, nothing is lowered by that.
+            Floor::Assumed(floor) => match policy.mode() {
+                Mode::Auto => found.map_or(floor, |found| found.max(floor)),
+                Mode::Observe | Mode::Paused => floor,
+            },
             Floor::Unknown => found.unwrap_or(policy.min_replicas()),
         }
     }
 
     /// Takes what the load's signal says: only fresh samples fill the window, anything else empties it.
-    pub(crate) fn sense(&mut self, policy: &Policy, signal: &Signal, now: Timestamp) {
+    pub(crate) fn sense(&mut self, policy: &Policy, signal: Signal, now: Timestamp) {
         match signal {
-            Signal::Fresh { value, .. } => {
+            Signal::Fresh { .. } => {
                 self.no_data_since = None;
-                self.window.take(policy, *value, now);
+                self.window.take(policy.max_sample_gap(), now);
             }
             Signal::Stale { .. } | Signal::Missing { .. } | Signal::Invalid { .. } => {
                 self.no_data_since = self.no_data_since.or(self.window.last()).or(Some(now));
@@ -80,10 +93,18 @@ impl Memory {
         }
     }
 
-    /// Keeps the result for the next decision.
-    pub(crate) fn settle(&mut self, policy: &Policy, observation: &Observation, result: Replicas) {
-        if result > self.previous(policy, observation) {
-            self.last_increase = self.last_decision;
+    /// Keeps the result for the next decision, and when and how it changed.
+    pub(crate) fn settle(&mut self, policy: &Policy, observation: &Observation, (result, pace): (Replicas, Pace)) {
+        let previous = self.previous(policy, observation);
+        if let Some(clock) = self.clock
+            && result != previous
+        {
+            self.changes.count(clock.now);
+            if result < previous {
+                self.last_decrease = Some(clock.now);
+            } else if pace == Pace::Routine {
+                self.last_routine_increase = Some(clock.now);
+            }
         }
         let found = matches!(self.floor, Floor::Known(_)) || observation.standing().is_some();
         self.floor = match policy.mode() {
@@ -100,9 +121,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::observation::Rollout;
     use crate::policy::PolicyInput;
-    use crate::signal::MissingReason;
 
     fn policy() -> Policy {
         Policy::parse(PolicyInput::default()).unwrap()
@@ -110,18 +129,18 @@ mod tests {
 
     fn found(floor: Option<u32>, ordered: Option<u32>) -> Observation {
         Observation {
-            requests_per_second: Signal::Missing {
-                reason: MissingReason::NotAskedYet,
-            },
             replicas_ordered: ordered.map(Replicas::new),
-            replicas_ready: None,
             floor: floor.map(Replicas::new),
-            rollout: Rollout::Settled,
+            ..Observation::default()
         }
     }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
+    }
+
+    fn fresh() -> Signal {
+        Signal::classify(5.0, Duration::ZERO, Duration::ZERO)
     }
 
     #[rstest]
@@ -142,14 +161,14 @@ mod tests {
     #[test]
     fn a_floor_that_is_found_late_is_not_lowered() {
         let mut memory = Memory::default();
-        memory.settle(&policy(), &found(None, None), Replicas::new(2));
+        memory.settle(&policy(), &found(None, None), (Replicas::new(2), Pace::Routine));
         assert_eq!(memory.previous(&policy(), &found(Some(8), None)), Replicas::new(8));
     }
 
     #[test]
     fn an_edited_floor_does_not_change_what_was_decided() {
         let mut memory = Memory::default();
-        memory.settle(&policy(), &found(Some(2), None), Replicas::new(6));
+        memory.settle(&policy(), &found(Some(2), None), (Replicas::new(6), Pace::Routine));
         assert_eq!(memory.previous(&policy(), &found(Some(3), None)), Replicas::new(6));
     }
 
@@ -161,49 +180,39 @@ mod tests {
         })
         .unwrap();
         let mut memory = Memory::default();
-        memory.settle(&paused, &found(Some(6), None), Replicas::new(2));
+        memory.settle(&paused, &found(Some(6), None), (Replicas::new(2), Pace::Routine));
         assert_eq!(memory.previous(&policy(), &found(Some(6), None)), Replicas::new(6));
     }
 
     #[test]
     fn no_data_counts_from_the_last_fresh_sample() {
         let mut memory = Memory::default();
-        memory.sense(
-            &policy(),
-            &Signal::classify(5.0, Duration::ZERO, Duration::ZERO),
-            at(100),
-        );
+        memory.sense(&policy(), fresh(), at(100));
         for second in [105, 110] {
-            memory.sense(
-                &policy(),
-                &Signal::Stale {
-                    age: Duration::from_secs(20),
-                },
-                at(second),
-            );
+            let age = Duration::from_secs(20);
+            memory.sense(&policy(), Signal::Stale { age }, at(second));
         }
         assert_eq!(memory.no_data_since, Some(at(100)));
     }
 
-    #[test]
-    fn a_clock_that_steps_back_a_little_stands_still() {
+    #[rstest]
+    #[case::routine(Pace::Routine, Some(1000))]
+    #[case::a_burst_starts_no_cooldown(Pace::Burst, None)]
+    fn a_routine_increase_starts_the_cooldown(#[case] pace: Pace, #[case] started: Option<i64>) {
         let mut memory = Memory::default();
         memory.advance(&policy(), at(1000));
-        assert_eq!(memory.advance(&policy(), at(990)), at(1000));
+        memory.settle(&policy(), &found(Some(2), None), (Replicas::new(6), pace));
+        assert_eq!(memory.last_routine_increase, started.map(at));
     }
 
-    #[test]
-    fn a_clock_that_steps_back_far_is_a_gap_and_restarts_the_cooldown() {
+    #[rstest]
+    #[case::back(400)]
+    #[case::forward(1600)]
+    fn a_clock_that_jumps_makes_a_gap(#[case] to: i64) {
         let mut memory = Memory::default();
-        memory.advance(&policy(), at(1000));
-        memory.sense(
-            &policy(),
-            &Signal::classify(5.0, Duration::ZERO, Duration::ZERO),
-            at(1000),
-        );
-        memory.last_increase = Some(at(900));
-        assert_eq!(memory.advance(&policy(), at(400)), at(400));
+        let clock = memory.advance(&policy(), at(1000));
+        memory.sense(&policy(), fresh(), clock.now);
+        memory.advance(&policy(), at(to));
         assert_eq!(memory.window.last(), None);
-        assert_eq!(memory.last_increase, Some(at(400)));
     }
 }

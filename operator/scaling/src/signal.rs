@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{RequestsPerSecond, UnitError};
+use crate::units::{Quantity, RequestsPerSecond, UnitError};
 
-/// One figure as it was read.
+/// One figure as it was read; a load unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Signal {
+pub enum Signal<Q = RequestsPerSecond> {
     /// A sane value, young enough to act on. Zero is a value.
     Fresh {
         /// The value.
-        value: RequestsPerSecond,
+        value: Q,
         /// Time since it was measured.
         age: Duration,
     },
@@ -37,14 +37,30 @@ pub enum Signal {
     },
 }
 
-impl Signal {
+impl<Q: Quantity> Signal<Q> {
     /// Sorts a raw number: nonsense is [`Signal::Invalid`] whatever its age, a value older than `max_age` is
     /// [`Signal::Stale`], anything else (zero included) is [`Signal::Fresh`].
     pub fn classify(raw: f64, age: Duration, max_age: Duration) -> Self {
-        match RequestsPerSecond::new(raw) {
+        match Q::checked(raw) {
             Ok(value) if age <= max_age => Self::Fresh { value, age },
             Ok(_) => Self::Stale { age },
             Err(error) => Self::Invalid { reason: error.into() },
+        }
+    }
+
+    /// The value, where it may be acted on.
+    pub fn fresh(self) -> Option<Q> {
+        match self {
+            Self::Fresh { value, .. } => Some(value),
+            Self::Stale { .. } | Self::Missing { .. } | Self::Invalid { .. } => None,
+        }
+    }
+
+    /// Time since it was measured, where there was a sane value.
+    pub fn age(self) -> Option<Duration> {
+        match self {
+            Self::Fresh { age, .. } | Self::Stale { age } => Some(age),
+            Self::Missing { .. } | Self::Invalid { .. } => None,
         }
     }
 }
@@ -130,13 +146,13 @@ mod tests {
         #[case] reason: InvalidReason,
         #[values(0, 3600)] age: u64,
     ) {
-        let signal = Signal::classify(raw, Duration::from_secs(age), MAX_AGE);
+        let signal: Signal = Signal::classify(raw, Duration::from_secs(age), MAX_AGE);
         assert_eq!(signal, Signal::Invalid { reason });
     }
 
     #[test]
     fn zero_is_a_fresh_value() {
-        let signal = Signal::classify(0.0, Duration::ZERO, MAX_AGE);
+        let signal: Signal = Signal::classify(0.0, Duration::ZERO, MAX_AGE);
         assert!(matches!(signal, Signal::Fresh { value, .. } if value == RequestsPerSecond::default()));
     }
 
@@ -144,7 +160,7 @@ mod tests {
     #[case(Duration::from_secs(15), true)]
     #[case(Duration::from_millis(15_001), false)]
     fn a_value_is_stale_once_it_is_older_than_allowed(#[case] age: Duration, #[case] fresh: bool) {
-        let signal = Signal::classify(5.0, age, MAX_AGE);
+        let signal: Signal = Signal::classify(5.0, age, MAX_AGE);
         assert_eq!(matches!(signal, Signal::Fresh { .. }), fresh, "{signal:?}");
     }
 }

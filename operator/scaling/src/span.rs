@@ -8,7 +8,13 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The time from one moment to a later one; zero where it is not later.
 pub(crate) fn elapsed(from: Timestamp, to: Timestamp) -> Duration {
-    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+    let span = to.duration_since(from);
+    // Not by a fallible conversion: an error of jiff is allocated, and this is asked at every tick.
+    if span.is_positive() {
+        span.unsigned_abs()
+    } else {
+        Duration::ZERO
+    }
 }
 
 /// The moment that far on, or the last one of the calendar.

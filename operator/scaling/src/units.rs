@@ -1,6 +1,6 @@
-//! The quantities of scaling as types, so that a rate is never taken for a count.
+//! The quantities of scaling as types, so that a rate is never taken for a count, nor a latency for a share.
 //!
-//! Construction is checked once; whoever holds a [`RequestsPerSecond`] never asks again whether it is a number. Nothing
+//! Construction is checked once: whoever holds a [`RequestsPerSecond`] never asks again whether it is a number. Nothing
 //! here knows what a quantity is used for.
 
 use std::fmt;
@@ -23,6 +23,16 @@ impl Replicas {
     pub const fn get(self) -> u32 {
         self.0
     }
+
+    /// That many more, as far as can be counted.
+    pub(crate) const fn plus(self, more: u32) -> Self {
+        Self(self.0.saturating_add(more))
+    }
+
+    /// That many fewer, down to none.
+    pub(crate) const fn minus(self, fewer: u32) -> Self {
+        Self(self.0.saturating_sub(fewer))
+    }
 }
 
 impl fmt::Display for Replicas {
@@ -31,75 +41,137 @@ impl fmt::Display for Replicas {
     }
 }
 
-/// A rate in requests per second: finite and not negative.
-#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(try_from = "f64", into = "f64")]
-pub struct RequestsPerSecond(f64);
+/// A checked number with a unit: finite and not negative.
+pub trait Quantity: Copy + fmt::Display {
+    /// The unit as it stands behind the number.
+    const UNIT: &'static str;
 
-impl RequestsPerSecond {
-    /// A rate from a raw number.
+    /// A quantity from a raw number.
     ///
     /// # Errors
     /// [`UnitError`] for what is not a number, infinite, or below zero.
-    pub fn new(rate: f64) -> Result<Self, UnitError> {
-        if rate.is_nan() {
-            Err(UnitError::NotANumber)
-        } else if rate.is_infinite() {
-            Err(UnitError::Infinite)
-        } else if rate < 0.0 {
-            Err(UnitError::Negative { rate })
-        } else {
-            // Adding zero turns -0.0 into 0.0, so that equal rates also print equally.
-            Ok(Self(rate + 0.0))
+    fn checked(raw: f64) -> Result<Self, UnitError>;
+
+    /// The number in the unit.
+    fn raw(self) -> f64;
+}
+
+macro_rules! quantity {
+    ($(#[$docs:meta])* $name:ident, $unit:literal) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(try_from = "f64", into = "f64")]
+        pub struct $name(f64);
+
+        impl $name {
+            /// From a raw number.
+            ///
+            /// # Errors
+            /// [`UnitError`] for what is not a number, infinite, or below zero.
+            pub fn new(raw: f64) -> Result<Self, UnitError> {
+                check(raw).map(Self)
+            }
+
+            /// The number in the unit.
+            pub const fn get(self) -> f64 {
+                self.0
+            }
+
+            /// From the engine's own arithmetic, which can only overflow: stops at the largest number.
+            pub(crate) const fn saturating(raw: f64) -> Self {
+                // NaN compares false, and becomes 0.
+                Self(if raw >= f64::MAX { f64::MAX } else if raw > 0.0 { raw } else { 0.0 })
+            }
         }
-    }
 
-    /// The rate in requests per second.
-    pub const fn get(self) -> f64 {
-        self.0
+        impl Quantity for $name {
+            const UNIT: &'static str = $unit;
+
+            fn checked(raw: f64) -> Result<Self, UnitError> {
+                Self::new(raw)
+            }
+
+            fn raw(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = UnitError;
+
+            fn try_from(raw: f64) -> Result<Self, UnitError> {
+                Self::new(raw)
+            }
+        }
+
+        impl From<$name> for f64 {
+            fn from(quantity: $name) -> Self {
+                quantity.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            /// The bare number, with as many decimals as the formatter's precision says; no trailing zeros.
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                short(self.0, formatter)
+            }
+        }
+    };
+}
+
+quantity! {
+    /// A rate in requests per second: finite and not negative.
+    RequestsPerSecond, " requests/s"
+}
+
+quantity! {
+    /// A time in seconds, of a request for example: finite and not negative.
+    Seconds, " s"
+}
+
+quantity! {
+    /// A share of a whole: 0 is none, 1 is all; above 1 where the whole is exceeded. Finite and not negative.
+    Ratio, ""
+}
+
+fn check(raw: f64) -> Result<f64, UnitError> {
+    if raw.is_nan() {
+        Err(UnitError::NotANumber)
+    } else if raw.is_infinite() {
+        Err(UnitError::Infinite)
+    } else if raw < 0.0 {
+        Err(UnitError::Negative { given: raw })
+    } else {
+        // Adding zero turns -0.0 into 0.0, so that equal figures also print equally.
+        Ok(raw + 0.0)
     }
 }
 
-impl TryFrom<f64> for RequestsPerSecond {
-    type Error = UnitError;
-
-    fn try_from(rate: f64) -> Result<Self, UnitError> {
-        Self::new(rate)
-    }
+/// One decimal, from ten on; three significant decimals below, where one would hide the figure (a latency of 0.05 s).
+fn short(raw: f64, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let decimals = formatter.precision().unwrap_or(if raw < 10.0 { 3 } else { 1 });
+    let digits = format!("{raw:.decimals$}");
+    let short = match digits.split_once('.') {
+        Some((_, _)) => digits.trim_end_matches('0').trim_end_matches('.'),
+        None => &digits,
+    };
+    formatter.write_str(short)
 }
 
-impl From<RequestsPerSecond> for f64 {
-    fn from(rate: RequestsPerSecond) -> Self {
-        rate.0
-    }
-}
-
-impl fmt::Display for RequestsPerSecond {
-    /// The bare number with at most one decimal, or as many as the formatter's precision says; no trailing zeros.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = format!("{:.*}", formatter.precision().unwrap_or(1), self.0);
-        let short = match digits.split_once('.') {
-            Some((_, _)) => digits.trim_end_matches('0').trim_end_matches('.'),
-            None => &digits,
-        };
-        formatter.write_str(short)
-    }
-}
-
-/// Why a number is not a rate.
+/// Why a number is not a quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Error)]
 pub enum UnitError {
     /// NaN.
-    #[error("the rate is not a number: requests per second must be 0 or more")]
+    #[error("the figure is not a number: it must be 0 or more")]
     NotANumber,
     /// Positive or negative infinity.
-    #[error("the rate is infinite: requests per second must be finite")]
+    #[error("the figure is infinite: it must be finite")]
     Infinite,
     /// Below zero.
-    #[error("the rate is {rate}: requests per second must be 0 or more")]
+    #[error("the figure is {given}: it must be 0 or more")]
     Negative {
         /// What was given.
-        rate: f64,
+        given: f64,
     },
 }
 
@@ -114,8 +186,19 @@ mod tests {
     #[case(f64::INFINITY)]
     #[case(f64::NEG_INFINITY)]
     #[case(-0.1)]
-    fn a_number_that_cannot_be_a_rate_is_refused(#[case] raw: f64) {
+    fn a_number_that_cannot_be_a_quantity_is_refused(#[case] raw: f64) {
         assert!(RequestsPerSecond::new(raw).is_err());
+        assert!(Seconds::new(raw).is_err());
+        assert!(Ratio::new(raw).is_err());
+    }
+
+    #[rstest]
+    #[case(f64::NAN, 0.0)]
+    #[case(-1.0, 0.0)]
+    #[case(3.5, 3.5)]
+    #[case(f64::INFINITY, f64::MAX)]
+    fn arithmetic_of_our_own_always_gives_a_quantity(#[case] raw: f64, #[case] kept: f64) {
+        assert_eq!(RequestsPerSecond::saturating(raw).get().to_bits(), kept.to_bits());
     }
 
     #[test]
@@ -128,7 +211,9 @@ mod tests {
     #[case(600.0, "600")]
     #[case(589.96, "590")]
     #[case(12.34, "12.3")]
-    fn a_rate_prints_without_needless_decimals(#[case] raw: f64, #[case] printed: &str) {
+    #[case(0.05, "0.05")]
+    #[case(0.61, "0.61")]
+    fn a_figure_prints_without_needless_decimals(#[case] raw: f64, #[case] printed: &str) {
         assert_eq!(RequestsPerSecond::new(raw).unwrap().to_string(), printed);
     }
 
@@ -140,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_checked_when_it_is_read_too() {
+    fn a_figure_is_checked_when_it_is_read_too() {
         assert!(serde_json::from_str::<RequestsPerSecond>("-1.0").is_err());
         assert_eq!(
             serde_json::from_str::<RequestsPerSecond>("1.5")

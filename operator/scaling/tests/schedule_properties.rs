@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
-use pathfinder_scaling::{Effect, Occurrence, Schedule, ScheduleInput, Upcoming};
+use pathfinder_scaling::{ScheduleEffect, Occurrence, Schedule, ScheduleInput, Upcoming};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -185,7 +185,7 @@ fn parsed(expression: &Expression, zone: &str, duration: Duration, lead: Duratio
         start: expression.text(),
         duration,
         time_zone: zone.to_owned(),
-        effect: Effect::Replicas(3),
+        effect: ScheduleEffect::Replicas(3),
         lead,
     })
     .ok()
@@ -263,7 +263,7 @@ proptest! {
             start,
             duration: Duration::from_secs(1),
             time_zone,
-            effect: Effect::Replicas(1),
+            effect: ScheduleEffect::Replicas(1),
             lead: Duration::ZERO,
         };
         if let Err(error) = Schedule::parse(&input) {

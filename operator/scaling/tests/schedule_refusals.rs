@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use pathfinder_scaling::{Effect, Schedule, ScheduleInput};
+use pathfinder_scaling::{ScheduleEffect, Schedule, ScheduleInput};
 use rstest::rstest;
 
 fn good() -> ScheduleInput {
@@ -18,7 +18,7 @@ fn good() -> ScheduleInput {
         start: "0 9 1 * *".to_owned(),
         duration: Duration::from_secs(7200),
         time_zone: "Asia/Kolkata".to_owned(),
-        effect: Effect::Multiplier(10.0),
+        effect: ScheduleEffect::Multiplier(10.0),
         lead: Duration::from_secs(300),
     }
 }
@@ -186,12 +186,12 @@ fn a_time_zone_that_is_not_known_is_refused(#[case] time_zone: &str, #[case] ins
 #[case::too_long(ScheduleInput { duration: Duration::from_secs(2_678_401), ..good() },
     "durationSeconds is 2678401: write more than 0 and at most 2678400 (31 days)")]
 #[case::too_early(ScheduleInput { lead: Duration::from_secs(2_678_401), ..good() }, "leadSeconds is 2678401: write the seconds")]
-#[case::zero(ScheduleInput { effect: Effect::Multiplier(0.0), ..good() }, "multiplier is 0: write how many times")]
-#[case::negative(ScheduleInput { effect: Effect::Multiplier(-1.0), ..good() }, "multiplier is -1: write")]
-#[case::not_a_number(ScheduleInput { effect: Effect::Multiplier(f64::NAN), ..good() }, "multiplier is NaN: write")]
-#[case::infinite(ScheduleInput { effect: Effect::Multiplier(f64::INFINITY), ..good() }, "multiplier is inf: write")]
-#[case::too_large(ScheduleInput { effect: Effect::Multiplier(1000.5), ..good() }, "more than 0 and at most 1000")]
-#[case::no_replicas(ScheduleInput { effect: Effect::Replicas(0), ..good() }, "replicas is 0: write 1 or more")]
+#[case::zero(ScheduleInput { effect: ScheduleEffect::Multiplier(0.0), ..good() }, "multiplier is 0: write how many times")]
+#[case::negative(ScheduleInput { effect: ScheduleEffect::Multiplier(-1.0), ..good() }, "multiplier is -1: write")]
+#[case::not_a_number(ScheduleInput { effect: ScheduleEffect::Multiplier(f64::NAN), ..good() }, "multiplier is NaN: write")]
+#[case::infinite(ScheduleInput { effect: ScheduleEffect::Multiplier(f64::INFINITY), ..good() }, "multiplier is inf: write")]
+#[case::too_large(ScheduleInput { effect: ScheduleEffect::Multiplier(1000.5), ..good() }, "more than 0 and at most 1000")]
+#[case::no_replicas(ScheduleInput { effect: ScheduleEffect::Replicas(0), ..good() }, "replicas is 0: write 1 or more")]
 fn a_number_out_of_bounds_is_refused(#[case] input: ScheduleInput, #[case] wrong: &str) {
     let message = refusal(&input);
     assert!(message.starts_with("schedule registration: "), "{message}");
@@ -201,9 +201,9 @@ fn a_number_out_of_bounds_is_refused(#[case] input: ScheduleInput, #[case] wrong
 #[rstest]
 #[case(ScheduleInput { duration: Duration::from_secs(2_678_400), ..good() })]
 #[case(ScheduleInput { lead: Duration::ZERO, ..good() })]
-#[case(ScheduleInput { effect: Effect::Multiplier(1000.0), ..good() })]
-#[case(ScheduleInput { effect: Effect::Multiplier(0.5), ..good() })]
-#[case(ScheduleInput { effect: Effect::Replicas(1), ..good() })]
+#[case(ScheduleInput { effect: ScheduleEffect::Multiplier(1000.0), ..good() })]
+#[case(ScheduleInput { effect: ScheduleEffect::Multiplier(0.5), ..good() })]
+#[case(ScheduleInput { effect: ScheduleEffect::Replicas(1), ..good() })]
 fn numbers_at_their_bounds_are_taken(#[case] input: ScheduleInput) {
     Schedule::parse(&input).unwrap();
 }

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathfinder_scaling::{Effect, Occurrence, Schedule, ScheduleInput, Upcoming};
+use pathfinder_scaling::{ScheduleEffect, Occurrence, Schedule, ScheduleInput, Upcoming};
 use rstest::rstest;
 
 fn input(start: &str, time_zone: &str) -> ScheduleInput {
@@ -20,7 +20,7 @@ fn input(start: &str, time_zone: &str) -> ScheduleInput {
         start: start.to_owned(),
         duration: Duration::from_hours(2),
         time_zone: time_zone.to_owned(),
-        effect: Effect::Multiplier(10.0),
+        effect: ScheduleEffect::Multiplier(10.0),
         lead: Duration::from_mins(5),
     }
 }

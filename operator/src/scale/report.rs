@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{ResourceExt, api::ApiResource};
 use pathfinder_crds::{ConditionType, PathfinderCluster, Reason, ScalingStatus, SignalStatus, SignalVerdict};
-use pathfinder_scaling::{Limit, MissingReason, Mode, Record, SignalRow, Verdict};
+use pathfinder_scaling::{Effect, Limit, MissingReason, Mode, Record, SignalRow, Verdict};
 use serde_json::json;
 
 use crate::{
@@ -149,16 +149,7 @@ fn active(mode: Mode) -> Finding {
 fn limited(limits: &[Limit]) -> Finding {
     let type_ = ConditionType::ScalingLimited;
     let has = |wanted: fn(&Limit) -> bool| limits.iter().any(wanted);
-    let held = |limit: &Limit| match limit {
-        Limit::ScaleDownCooldown { .. } | Limit::RecentDemand { .. } | Limit::WindowNotFull { .. } | Limit::Rollout => {
-            true
-        }
-        Limit::MinReplicas { .. }
-        | Limit::MaxReplicas { .. }
-        | Limit::ScaleUpCooldown { .. }
-        | Limit::Freshness
-        | Limit::Mode { .. } => false,
-    };
+    let held = |limit: &Limit| limit.effect() == Effect::HoldsDecrease && *limit != Limit::Freshness;
     if has(|limit| matches!(limit, Limit::MaxReplicas { .. })) {
         let message = "the signals ask for more than maxReplicas: raise it, or make each replica serve more";
         finding(type_, Ok(Reason::AtMaximum), message.into())
@@ -260,20 +251,17 @@ pub async fn write(writer: &Writer, resource: &PathfinderCluster, report: &Scale
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use pathfinder_scaling::{
-        Memory, Observation, Policy, PolicyInput, Replicas, RequestsPerSecond, Rollout, Signal, decide,
-    };
+    use pathfinder_scaling::{Memory, Observation, Policy, PolicyInput, Replicas, RequestsPerSecond, Signal, decide};
     use rstest::rstest;
 
     use super::*;
 
     fn record(signal: Signal, floor: u32) -> Record {
         let observation = Observation {
-            requests_per_second: signal,
             replicas_ordered: Some(Replicas::new(floor)),
             replicas_ready: Some(Replicas::new(floor)),
             floor: Some(Replicas::new(floor)),
-            rollout: Rollout::Settled,
+            ..Observation::of(signal)
         };
         let policy = Policy::parse(PolicyInput::default()).unwrap();
         decide(&policy, Memory::default(), &observation, Timestamp::UNIX_EPOCH)

@@ -176,15 +176,16 @@ impl Scaler {
             .and_then(|spec| spec.min_replicas)
             .map(replicas);
         let pods: Vec<&Pod> = pods.iter().map(AsRef::as_ref).collect();
-        let per_replica = cluster.scaling.policy.per_replica().get();
-        let present = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica;
+        // At the most that a replica may be found to serve: a part of the load must never lower.
+        let (_, per_replica) = cluster.scaling.policy.capacity_bounds();
+        let present = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica.get();
+        let load = requests_per_second(
+            answer,
+            &pods,
+            (self.endpoints.max_age(&cluster.scaling.endpoint), now),
+            |sum| sum.get() > present,
+        );
         Observation {
-            requests_per_second: requests_per_second(
-                answer,
-                &pods,
-                (self.endpoints.max_age(&cluster.scaling.endpoint), now),
-                |sum| sum.get() > present,
-            ),
             replicas_ordered: deployment
                 .and_then(|it| it.spec.as_ref())
                 .and_then(|spec| spec.replicas)
@@ -194,6 +195,7 @@ impl Scaler {
                 .map(|status| replicas(status.ready_replicas.unwrap_or_default())),
             floor,
             rollout: deployment.map_or(Rollout::Settled, rollout),
+            ..Observation::of(load)
         }
     }
 

@@ -9,23 +9,9 @@ use crate::span;
 
 /// `limit` in words, at `now`.
 pub(crate) fn words(limit: Limit, now: Timestamp) -> String {
-    match ends(limit) {
+    match limit.until() {
         Some(until) => format!("{limit} (in {})", span::between(now, until)),
         None => limit.to_string(),
-    }
-}
-
-fn ends(limit: Limit) -> Option<Timestamp> {
-    match limit {
-        Limit::ScaleDownCooldown { until }
-        | Limit::ScaleUpCooldown { until }
-        | Limit::RecentDemand { until, .. }
-        | Limit::WindowNotFull { until } => Some(until),
-        Limit::MinReplicas { .. }
-        | Limit::MaxReplicas { .. }
-        | Limit::Freshness
-        | Limit::Rollout
-        | Limit::Mode { .. } => None,
     }
 }
 

@@ -179,7 +179,7 @@ Limited by:
         let expected = "\
 Limited by:
   - maxReplicas is 10
-  - scaleDown.cooldownSeconds since the last increase, until 2026-01-01 12:04:12 UTC (in 4m12s)
+  - scaleDown.cooldownSeconds since the last routine increase, until 2026-01-01 12:04:12 UTC (in 4m12s)
 ";
         assert!(text.contains(expected), "{text}");
     }

@@ -1,0 +1,284 @@
+//! Days on which nothing is broken: steps, bursts, falls, new bounds, modes.
+//!
+//! What a load is prepared for is the plain law behind the seam of learning: a tenth more than the largest of two minutes.
+
+use jiff::SignedDuration;
+use pathfinder_scaling::{Action, Applies, Decision, Memory, Mode, Reason};
+
+use crate::story::{
+    COOLDOWN_SECONDS, HOLD_SECONDS, HOLD_SLACK_SECONDS, Story, TICK_SECONDS, UNREACHABLE, WINDOW_SECONDS, limits, load,
+    replicas,
+};
+
+#[test]
+fn a_step_is_answered_on_the_first_fresh_sample_whatever_the_cooldowns() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(150.0));
+    // 250 and a tenth are 275.
+    let raised = story.tick(load(250.0));
+    assert_eq!((raised.floor, raised.action), (replicas(3), Action::Raise));
+    // 600 and a tenth are 660; 600 alone need 6, which is far over 3.
+    let again = story.tick(load(600.0));
+    assert_eq!(
+        (again.floor, again.action, again.applies),
+        (replicas(7), Action::Raise, Applies::Write)
+    );
+    assert_eq!(limits(&again.record), Vec::<&str>::new());
+    assert_eq!(
+        again.record.sentence(),
+        "7 replicas for a burst: 600 requests/s now, ready for 660 (a tenth more within 40 s was seen); 660 need 7 at 100 per replica"
+    );
+    assert_eq!(story.tick(load(600.0)).action, Action::Hold);
+}
+
+#[test]
+fn a_burst_is_held_for_its_hold_and_then_let_go_in_steps_without_the_cooldown() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(590.0));
+    let kept = story.tick(load(0.0));
+    assert_eq!(kept.floor, replicas(7));
+    assert!(matches!(kept.record.reason, Reason::Demand(_)), "{}", kept.record);
+    assert_eq!(
+        kept.record.sentence(),
+        "7 replicas: 0 requests/s now, ready for 649 (590 were seen within 2 min, and a tenth more within 40 s); 649 need 7 at 100 per replica"
+    );
+    let seconds = TICK_SECONDS + story.seconds_until_lower(load(0.0)).unwrap();
+    assert!(
+        (HOLD_SECONDS..=HOLD_SECONDS + HOLD_SLACK_SECONDS).contains(&seconds),
+        "lowered after {seconds} s"
+    );
+    // At most half of 7 at once, rounded down: 3.
+    assert_eq!(story.floor, Some(replicas(4)));
+    assert_eq!(
+        story.seconds_until_lower(load(0.0)),
+        Some(WINDOW_SECONDS),
+        "one window between two steps"
+    );
+    assert_eq!(story.floor, Some(replicas(2)));
+}
+
+#[test]
+fn a_routine_increase_starts_the_cooldown() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(150.0));
+    assert_eq!(story.tick(load(250.0)).floor, replicas(3));
+    let held = story.ticks(COOLDOWN_SECONDS - TICK_SECONDS, load(50.0));
+    assert_eq!(
+        (held.floor, limits(&held.record)),
+        (replicas(3), vec!["ScaleDownCooldown"])
+    );
+    assert_eq!(story.tick(load(50.0)).floor, replicas(2));
+}
+
+#[test]
+fn it_comes_down_to_what_was_needed_lately_at_most() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(590.0));
+    story.ticks(60, load(390.0));
+    assert!(story.seconds_until_lower(load(50.0)).is_some());
+    // 390 and a tenth are 429.
+    assert_eq!(story.floor, Some(replicas(5)), "390 requests/s were within the hold");
+}
+
+#[test]
+fn a_load_that_comes_back_in_time_costs_nothing() {
+    let mut story = Story::at_floor(2);
+    for _ in 0..10 {
+        story.ticks(60, load(590.0));
+        assert_eq!(story.ticks(110, load(50.0)).floor, replicas(7));
+    }
+}
+
+#[test]
+fn a_decrease_that_a_tenth_more_load_would_take_back_is_not_made() {
+    let mut story = Story::at_floor(4);
+    // 270 and a tenth are 297, which 3 serve; a tenth more on top are 327, which need 4.
+    let held = story.ticks(2 * COOLDOWN_SECONDS, load(270.0));
+    assert_eq!((held.floor, limits(&held.record)), (replicas(4), vec!["Hysteresis"]));
+    assert_eq!(
+        held.record.sentence(),
+        "held at 4 because a tenth more load would need 4 again: 270 requests/s now, ready for 297 (a tenth more within 40 s was seen); 297 need 3 at 100 per replica"
+    );
+    // 245 and a tenth are 269.5; a tenth more are 296.5.
+    assert!(story.seconds_until_lower(load(245.0)).is_some());
+}
+
+#[test]
+fn a_constant_noisy_load_never_changes_direction() {
+    let mut story = Story::at_floor(2);
+    story.input.max_replicas = 40;
+    // A coefficient of variation of 2 %, from a plain congruential generator.
+    let mut state = 1_u64;
+    let mut noise = || {
+        let sum: f64 = (0..12)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                f64::from(u32::try_from(state >> 33).unwrap()) / f64::from(1_u32 << 31)
+            })
+            .sum();
+        1.0 + 0.02 * (sum - 6.0)
+    };
+    let actions: Vec<Action> = (0..6 * 720)
+        .map(|_| story.tick(load(2000.0 * noise())).action)
+        .collect();
+    let moves: Vec<Action> = actions[120..]
+        .iter()
+        .copied()
+        .filter(|it| *it != Action::Hold)
+        .collect();
+    let turns = moves.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    assert_eq!(turns, 0, "{moves:?}");
+}
+
+#[test]
+fn no_requests_is_a_load_and_lowers_to_the_minimum() {
+    let mut story = Story::at_floor(8);
+    let idle = story.ticks(COOLDOWN_SECONDS, load(0.0));
+    assert_eq!((idle.floor, limits(&idle.record)), (replicas(2), vec!["MinReplicas"]));
+}
+
+#[test]
+fn new_bounds_apply_at_once_in_both_directions_even_without_data() {
+    let mut story = Story::at_floor(2);
+    story.ticks(60, load(790.0));
+    story.input.max_replicas = 5;
+    let lowered = story.tick(UNREACHABLE);
+    assert_eq!((lowered.floor, lowered.action), (replicas(5), Action::Lower));
+    assert_eq!(limits(&lowered.record), ["Freshness", "MaxReplicas"]);
+    story.input.max_replicas = 20;
+    story.input.min_replicas = 12;
+    let raised = story.tick(UNREACHABLE);
+    assert_eq!((raised.floor, raised.action), (replicas(12), Action::Raise));
+    assert_eq!(limits(&raised.record), ["Freshness", "MinReplicas"]);
+}
+
+#[test]
+fn an_increase_that_the_minimum_asked_for_starts_the_cooldown_too() {
+    let mut story = Story::at_floor(2);
+    story.ticks(1200, load(50.0));
+    story.input.min_replicas = 3;
+    assert_eq!(story.tick(load(50.0)).floor, replicas(3));
+    story.input.min_replicas = 2;
+    let held = story.tick(load(50.0));
+    assert_eq!(
+        (held.floor, limits(&held.record)[0]),
+        (replicas(3), "ScaleDownCooldown")
+    );
+    let seconds = TICK_SECONDS + story.seconds_until_lower(load(50.0)).unwrap();
+    assert_eq!(seconds, COOLDOWN_SECONDS);
+}
+
+#[test]
+fn a_new_capacity_per_replica_applies_to_what_was_seen_too() {
+    let mut story = Story::at_floor(2);
+    story.ticks(1200, load(400.0));
+    story.input.per_replica = 50.0;
+    // 440 at 50 need 9.
+    assert_eq!(story.tick(load(400.0)).floor, replicas(9));
+    story.input.per_replica = 200.0;
+    assert!(story.seconds_until_lower(load(400.0)).is_some());
+    // Half of 9 at once is 4; then 440 at 200 need 3.
+    assert_eq!(story.floor, Some(replicas(5)));
+    assert_eq!(story.ticks(COOLDOWN_SECONDS, load(400.0)).floor, replicas(3));
+}
+
+#[test]
+fn demand_beyond_the_maximum_is_said() {
+    let limited = Story::at_floor(2).tick(load(1500.0));
+    assert_eq!(
+        (limited.floor, limits(&limited.record)),
+        (replicas(10), vec!["MaxReplicas"])
+    );
+    // 1500 and a tenth are 1650.
+    assert_eq!(limited.record.signals[0].asked, Some(replicas(17)));
+}
+
+#[test]
+fn changes_have_a_budget_for_decreases_and_none_for_increases() {
+    let mut story = Story::at_floor(2);
+    story.input.change_budget_per_hour = 3;
+    story.input.scale_down_cooldown = std::time::Duration::ZERO;
+    for (up, down) in [(390.0, 50.0), (390.0, 50.0)] {
+        story.ticks(60, load(up));
+        story.ticks(300, load(down));
+    }
+    // Up, down by half, down to the minimum; then up, which is never refused, and no decrease any more.
+    assert_eq!(story.floor, Some(replicas(5)));
+    let held = story.tick(load(50.0));
+    assert!(limits(&held.record).contains(&"ChangeBudget"), "{}", held.record);
+    assert_eq!(story.tick(load(690.0)).floor, replicas(8));
+    // Every slice of the hour is gone after 65 minutes.
+    assert_eq!(story.ticks(4200, load(50.0)).floor, replicas(2));
+}
+
+#[test]
+fn observing_writes_nothing_that_a_signal_asked_for_but_explains_it() {
+    let mut story = Story::at_floor(2);
+    story.input.mode = Mode::Observe;
+    let observed = story.tick(load(590.0));
+    assert_eq!((observed.floor, observed.applies), (replicas(2), Applies::OnlyExplain));
+    assert_eq!(
+        (observed.record.result, observed.record.action()),
+        (replicas(7), Action::Raise)
+    );
+    assert!(
+        observed.record.sentence().starts_with("would be 7 replicas"),
+        "{}",
+        observed.record
+    );
+    story.input.mode = Mode::Auto;
+    assert_eq!(
+        story.tick(UNREACHABLE).floor,
+        replicas(7),
+        "what it explained is what Auto goes on from"
+    );
+}
+
+#[test]
+fn pausing_keeps_the_floor_and_going_on_never_lowers_it_without_data() {
+    let mut story = Story::at_floor(6);
+    story.input.mode = Mode::Paused;
+    let paused = story.ticks(1200, load(10.0));
+    assert_eq!((paused.floor, paused.record.result), (replicas(6), replicas(2)));
+    story.input.mode = Mode::Auto;
+    assert_eq!(story.tick(UNREACHABLE).floor, replicas(6));
+}
+
+#[test]
+fn a_record_survives_being_served_as_json() {
+    let mut story = Story::with_latency_at_floor(2);
+    story.ticks(60, load(590.0));
+    for signal in [load(50.0), UNREACHABLE, load(f64::NAN)] {
+        let decision = story.tick(signal);
+        let json = serde_json::to_string(&decision).unwrap();
+        assert_eq!(serde_json::from_str::<Decision>(&json).unwrap(), decision, "{json}");
+    }
+    let row = serde_json::to_value(story.tick(UNREACHABLE).record.signals[0]).unwrap();
+    assert_eq!(
+        (&row["verdict"], &row["because"]),
+        (&"Missing".into(), &"SourceUnreachable".into())
+    );
+}
+
+#[test]
+fn a_memory_survives_being_kept_as_json() {
+    let mut story = Story::with_latency_at_floor(2);
+    story.ticks(300, load(590.0));
+    story.ticks(60, load(50.0));
+    let json = serde_json::to_string(&story.memory).unwrap();
+    assert_eq!(serde_json::from_str::<Memory>(&json).unwrap(), story.memory);
+}
+
+#[test]
+fn a_loop_that_did_not_tick_for_a_while_begins_the_window_anew() {
+    let mut story = Story::at_floor(6);
+    story.ticks(25, load(10.0));
+    story.now += SignedDuration::from_mins(1);
+    let first_fresh = TICK_SECONDS;
+    assert_eq!(
+        story.seconds_until_lower(load(10.0)),
+        Some(first_fresh + WINDOW_SECONDS)
+    );
+}
