@@ -179,7 +179,7 @@ fn scaling(spec: &crds::ScalingSpec, violations: &mut Vec<Violation>) -> Option<
         max_replicas: u32::try_from(spec.max_replicas).unwrap_or_default(),
         per_replica: spec.requests_per_second.per_replica,
         scale_up_cooldown: seconds(spec.scale_up.cooldown_seconds),
-        scale_down_cooldown: seconds(spec.scale_down.cooldown_seconds),
+        scale_down_cooldown: Some(seconds(spec.scale_down.cooldown_seconds)),
         mode: match spec.mode {
             crds::ScalingMode::Auto => Mode::Auto,
             crds::ScalingMode::Observe => Mode::Observe,

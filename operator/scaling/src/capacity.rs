@@ -1,9 +1,10 @@
 //! What one replica serves: learned from what was seen, within bounds, and forgotten slowly.
 //!
 //! ```text
-//! up       c := max(c, q)   q: the least load per ready replica of a full window with fresh latency at most its target
+//! up       c := max(c, q)   q: the least load per ready replica of a full window with fresh latency at most its target;
+//!                           4 q where latency was at most half its target: the queue is short, so there is room
 //! down     c := min(c, q)   q: the load per replica at which latency was over its target, where more replicas mended it
-//! always   lowest x perReplica <= c <= highest x perReplica, and c nears perReplica with a half-life of 6 h
+//! always   lowest x perReplica <= c <= highest x perReplica, and c nears perReplica with a half-life of 48 h
 //! ```
 //!
 //! Requests/s per replica. After llm-d and Kapacity, who learn it from a model; here it is only ever what was seen. Without
@@ -22,7 +23,14 @@ use crate::span;
 use crate::units::RequestsPerSecond;
 
 /// In this time half of what was learned is forgotten.
-const HALF_LIFE: Duration = Duration::from_hours(6);
+const HALF_LIFE: Duration = Duration::from_hours(48);
+
+/// The part of the latency target below which a queue is short.
+const WELL_WITHIN: f64 = 0.5;
+
+/// What is credited to a load per replica that was served well within the target: what a replica can do is not seen while
+/// it has little to do, so within the bounds it is believed until latency says otherwise.
+const CREDIT: f64 = 4.0;
 
 /// What was learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -118,7 +126,12 @@ fn served_now(situation: &Situation<'_>) -> Option<RequestsPerSecond> {
     let ready = situation.observation.replicas_ready.map(|_| situation.serving())?;
     let well = situation.settled() && latency <= target && ready.get() > 0;
     let load = situation.load()?;
-    well.then(|| RequestsPerSecond::saturating(load.get() / f64::from(ready.get())))
+    let credit = if latency.get() <= WELL_WITHIN * target.get() {
+        CREDIT
+    } else {
+        1.0
+    };
+    well.then(|| RequestsPerSecond::saturating(credit * load.get() / f64::from(ready.get())))
 }
 
 fn bounded(policy: &Policy, learned: f64) -> RequestsPerSecond {
@@ -145,7 +158,9 @@ mod tests {
         rollout: Rollout,
     }
 
-    const WELL: Option<f64> = Some(0.2);
+    // Within the target of half a second, but not by half.
+    const WELL: Option<f64> = Some(0.3);
+    const WELL_WITHIN_IT: Option<f64> = Some(0.2);
     const BADLY: Option<f64> = Some(0.9);
 
     fn served(per_replica: f64, latency: Option<f64>) -> Tick {
@@ -213,7 +228,9 @@ mod tests {
 
     #[rstest]
     #[case::more_than_was_written(served(130.0, WELL), 30, 130.0)]
-    #[case::no_more_than_the_bound(served(400.0, WELL), 30, 150.0)]
+    #[case::no_more_than_the_bound(served(400.0, WELL), 30, 140.0)]
+    // Four times 30.
+    #[case::more_than_it_served_where_the_queue_was_short(served(30.0, WELL_WITHIN_IT), 30, 120.0)]
     #[case::not_before_a_full_window(served(130.0, WELL), 20, 100.0)]
     #[case::not_while_latency_is_over_its_target(served(130.0, BADLY), 600, 100.0)]
     #[case::not_without_a_latency(served(130.0, None), 600, 100.0)]
@@ -234,14 +251,14 @@ mod tests {
     }
 
     #[rstest]
-    // Half of the 30 above 100 is forgotten after 6 h.
+    // Half of the 30 above 100 is forgotten after 48 h.
     #[case::within_the_target(WELL, 115.0)]
     #[case::without_a_latency_towards_more_replicas(None, 115.0)]
     #[case::never_while_a_slow_database_lasts(BADLY, 130.0)]
     fn it_is_forgotten_slowly(#[case] latency: Option<f64>, #[case] left: f64) {
         let mut learner = Learner::new();
         learner.live(served(130.0, WELL), 30, None);
-        let found = learner.live(served(20.0, latency), 6 * 3600, None);
+        let found = learner.live(served(20.0, latency), 48 * 3600, None);
         assert!((found - left).abs() < 0.1, "{found}");
     }
 

@@ -8,12 +8,13 @@ use jiff::Timestamp;
 
 use crate::burst::{self, Pace};
 use crate::decision::Decision;
+use crate::demand;
 use crate::guard;
 use crate::laws::{Answers, Plans};
 use crate::memory::Memory;
 use crate::observation::Observation;
 use crate::policy::Policy;
-use crate::record::{Limit, Limits, Record};
+use crate::record::{Forecast, Limit, Limits, Record};
 use crate::situation::Situation;
 use crate::units::Replicas;
 
@@ -61,6 +62,10 @@ pub(crate) fn decide_with(
         from: policy.clamp(previous),
         capacity: memory.capacity.per_replica(policy),
     };
+    let plans = Plans {
+        forecast: plans.forecast.or_else(|| forecast(&situation, &memory)),
+        ..plans
+    };
     let answers = Answers::of(&situation, &memory, plans);
     let mut limits = Limits::new();
     let result = moved(&situation, &memory, &answers, previous, &mut limits);
@@ -75,6 +80,16 @@ pub(crate) fn decide_with(
     };
     learn(&mut memory, &situation, &answers, result);
     (Decision::under(policy, observation, record), memory)
+}
+
+/// What usually comes within the horizon, where that has been the better adviser lately.
+fn forecast(situation: &Situation<'_>, memory: &Memory) -> Option<Forecast> {
+    let wall = situation.clock.wall;
+    let usually = memory.learning.usually(situation.policy, wall, situation.horizon())?;
+    Some(Forecast {
+        replicas: demand::replicas(usually.load, situation.capacity),
+        at: usually.at,
+    })
 }
 
 /// The result: the largest answer, as far as the guard lets it through, and what it was limited by.
@@ -116,11 +131,7 @@ fn moved(
 /// What is remembered of this decision and its samples.
 fn learn(memory: &mut Memory, situation: &Situation<'_>, answers: &Answers, result: Replicas) {
     let Situation {
-        policy,
-        observation,
-        clock,
-        capacity,
-        ..
+        policy, observation, ..
     } = *situation;
     let demand = answers.demand.as_ref();
     let pace = demand.map_or(Pace::Routine, |demand| burst::pace(situation, demand));
@@ -129,7 +140,7 @@ fn learn(memory: &mut Memory, situation: &Situation<'_>, answers: &Answers, resu
     memory.capacity.learn(situation, too_much);
     if let Some(demand) = demand {
         memory.burst.take(situation, demand);
-        memory.learning.take(policy, demand.load, capacity, clock.now);
+        memory.learning.take(policy, &situation.sample(demand.load));
     }
 }
 

@@ -140,7 +140,11 @@ fn required(situation: &Situation<'_>) -> Option<Limit> {
 }
 
 fn cooldown(situation: &Situation<'_>, memory: &Memory) -> Option<Limit> {
-    let until = span::after(memory.last_routine_increase?, situation.policy.scale_down_cooldown());
+    let cooldown = situation.policy.scale_down_cooldown();
+    let routine = memory.last_routine_increase.zip(cooldown).map(|(at, cooldown)| span::after(at, cooldown));
+    // Nobody knows when the last increase before the beginning was: it may have been a moment before.
+    let beginning = memory.began.map(|at| span::after(at, situation.policy.longest_hold()));
+    let until = routine.max(beginning)?;
     (situation.clock.now < until).then(|| Limit::ScaleDownCooldown {
         until: situation.clock.shown(until),
     })
@@ -221,7 +225,7 @@ mod tests {
 
     fn input() -> PolicyInput {
         PolicyInput {
-            scale_down_cooldown: Duration::from_mins(1),
+            scale_down_cooldown: Some(Duration::from_mins(1)),
             latency_target: Some(Duration::from_millis(500)),
             ..PolicyInput::default()
         }

@@ -232,7 +232,7 @@ impl Guard {
             None => self.within_since = None,
         }
         let within = self.within_since.is_some_and(|since| span::elapsed(since, now) >= hold);
-        let unread_for = hold.max(situation.policy.scale_down_cooldown());
+        let unread_for = hold.max(situation.policy.longest_hold());
         let unread = self.within_since.is_none()
             && self
                 .last_over

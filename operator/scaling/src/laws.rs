@@ -59,7 +59,7 @@ impl Answers {
     pub(crate) fn of(situation: &Situation<'_>, memory: &Memory, plans: Plans) -> Self {
         let (policy, now) = (situation.policy, situation.clock.now);
         let demand = situation.load().map(|load| {
-            let prepared = memory.learning.prepared(policy, load, situation.capacity, now);
+            let prepared = memory.learning.prepared(policy, &situation.sample(load));
             demand::demand(situation, load, prepared)
         });
         let held = demand.and_then(|demand| memory.burst.held(demand.load, now));

@@ -40,7 +40,7 @@ pub use decide::decide;
 pub use decision::{Action, Applies, Decision};
 pub use memory::Memory;
 pub use observation::{Ceilings, Observation, Rollout, SlowPod, Suspects};
-pub use policy::{CapacityBounds, Fallback, Mode, Movement, Policy, PolicyError, PolicyInput, SignalRole};
+pub use policy::{CapacityBounds, Fallback, ForecastUse, Mode, Movement, Policy, PolicyError, PolicyInput, SignalRole};
 pub use record::{
     Direction, Effect, Forecast, LatencyNotScalable, Limit, Limits, Need, Reason, Record, ScheduleName, Scheduled,
     SignalName, SignalRow, SignalRows, Suspect, Verdict,

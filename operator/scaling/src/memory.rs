@@ -26,6 +26,7 @@ pub struct Memory {
     clock: Option<Clock>,
     pub(crate) window: Window,
     pub(crate) no_data_since: Option<Timestamp>,
+    pub(crate) began: Option<Timestamp>,
     pub(crate) last_routine_increase: Option<Timestamp>,
     pub(crate) last_decrease: Option<Timestamp>,
     pub(crate) changes: Changes,
@@ -52,7 +53,11 @@ impl Memory {
     /// The times to decide by. A jump of the wall is a gap in the data.
     pub(crate) fn advance(&mut self, policy: &Policy, wall: Timestamp) -> Clock {
         let clock = match self.clock {
-            None => Clock::starting(wall),
+            None => {
+                let clock = Clock::starting(wall);
+                self.began = Some(clock.now);
+                clock
+            }
             Some(last) => {
                 let (clock, tick) = last.next(wall, policy.max_sample_gap());
                 if tick == Tick::Jump {
@@ -196,11 +201,12 @@ mod tests {
     }
 
     #[rstest]
-    #[case::routine(Pace::Routine, Some(1000))]
+    #[case::routine(Pace::Routine, Some(1010))]
     #[case::a_burst_starts_no_cooldown(Pace::Burst, None)]
     fn a_routine_increase_starts_the_cooldown(#[case] pace: Pace, #[case] started: Option<i64>) {
         let mut memory = Memory::default();
         memory.advance(&policy(), at(1000));
+        memory.advance(&policy(), at(1010));
         memory.settle(&policy(), &found(Some(2), None), (Replicas::new(6), pace));
         assert_eq!(memory.last_routine_increase, started.map(at));
     }

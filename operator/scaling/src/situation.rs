@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::learning::Sample;
 use crate::observation::{Observation, Rollout};
 use crate::policy::Policy;
 use crate::units::{Replicas, RequestsPerSecond, Seconds};
@@ -66,6 +67,17 @@ impl Situation<'_> {
     pub(crate) fn horizon(&self) -> Duration {
         self.pod_start()
             .saturating_add(self.policy.scrape_interval().saturating_mul(2))
+    }
+
+    /// A load as the learning takes it.
+    pub(crate) fn sample(&self, load: RequestsPerSecond) -> Sample {
+        Sample {
+            load,
+            capacity: self.capacity,
+            horizon: self.horizon(),
+            now: self.clock.now,
+            wall: self.clock.wall,
+        }
     }
 
     /// Whether pods of one template serve.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
-use pathfinder_scaling::{ScheduleEffect, Occurrence, Schedule, ScheduleInput, Upcoming};
+use pathfinder_scaling::{Occurrence, Schedule, ScheduleEffect, ScheduleInput, Upcoming};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

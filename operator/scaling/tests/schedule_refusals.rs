@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use pathfinder_scaling::{ScheduleEffect, Schedule, ScheduleInput};
+use pathfinder_scaling::{Schedule, ScheduleEffect, ScheduleInput};
 use rstest::rstest;
 
 fn good() -> ScheduleInput {

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pathfinder_scaling::{ScheduleEffect, Occurrence, Schedule, ScheduleInput, Upcoming};
+use pathfinder_scaling::{Occurrence, Schedule, ScheduleEffect, ScheduleInput, Upcoming};
 use rstest::rstest;
 
 fn input(start: &str, time_zone: &str) -> ScheduleInput {

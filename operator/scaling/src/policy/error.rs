@@ -171,11 +171,11 @@ mod tests {
         ),
         (
             |input| input.capacity_bounds.lowest = 1.1,
-            "requestsPerSecond.capacityBounds are 1.1 to 1.5",
+            "requestsPerSecond.capacityBounds are 1.1 to 1.4",
         ),
         (
             |input| input.capacity_bounds.lowest = 0.0,
-            "requestsPerSecond.capacityBounds are 0 to 1.5",
+            "requestsPerSecond.capacityBounds are 0 to 1.4",
         ),
         (
             |input| input.capacity_bounds.highest = f64::NAN,

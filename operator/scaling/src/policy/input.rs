@@ -51,6 +51,16 @@ pub enum SignalRole {
     RaiseOnly,
 }
 
+/// What is made of what usually comes at a time of day and of the week.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ForecastUse {
+    /// It is a floor while it has been the better adviser lately.
+    #[default]
+    Followed,
+    /// Nothing.
+    Ignored,
+}
+
 /// How far the capacity that is learned may be from `requestsPerSecond.perReplica`, as factors of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CapacityBounds {
@@ -86,14 +96,16 @@ pub struct PolicyInput {
     pub latency_role: SignalRole,
     /// The share of requests that should be within the latency target: 0.5 to 0.99999.
     pub objective: f64,
+    /// What is made of what usually comes.
+    pub forecast: ForecastUse,
     /// Time from ordering a pod to its readiness, until some were seen.
     pub pod_start: Duration,
     /// Time between two scrapes of a pod; more than 0.
     pub scrape_interval: Duration,
     /// Time between two routine increases that present demand does not ask for. Present demand never waits.
     pub scale_up_cooldown: Duration,
-    /// Time from the last routine increase to the first decrease.
-    pub scale_down_cooldown: Duration,
+    /// Time from the last routine increase to the first decrease; `None` where what was learned of the workload says it.
+    pub scale_down_cooldown: Option<Duration>,
     /// The most percent of what is ordered that may come on top at once; at least 1.
     pub up_percent_max: u32,
     /// The most percent of what is ordered that may go at once; 1 to 100.
@@ -123,18 +135,19 @@ impl Default for PolicyInput {
             per_replica: 100.0,
             capacity_bounds: CapacityBounds {
                 lowest: 0.5,
-                highest: 1.5,
+                highest: 1.4,
             },
             latency_target: None,
             latency_role: SignalRole::RaiseOnly,
             objective: 0.999,
+            forecast: ForecastUse::Followed,
             pod_start: Duration::from_secs(30),
             scrape_interval: Duration::from_secs(5),
             scale_up_cooldown: Duration::from_mins(5),
-            scale_down_cooldown: Duration::from_mins(10),
+            scale_down_cooldown: None,
             up_percent_max: 900,
             down_percent_max: 50,
-            change_budget_per_hour: 30,
+            change_budget_per_hour: 120,
             fallback: None,
             paused_up: Movement::Allowed,
             paused_down: Movement::Allowed,

@@ -10,8 +10,11 @@ use std::time::Duration;
 
 use crate::units::{Ratio, Replicas, RequestsPerSecond, Seconds};
 
+/// The longest hold where the spec says none.
+const LONGEST_HOLD: Duration = Duration::from_mins(10);
+
 pub use error::PolicyError;
-pub use input::{CapacityBounds, Fallback, Mode, Movement, PolicyInput, SignalRole};
+pub use input::{CapacityBounds, Fallback, ForecastUse, Mode, Movement, PolicyInput, SignalRole};
 
 /// A checked policy.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +61,12 @@ impl Policy {
         self.per_replica
     }
 
+    /// How many times `per_replica` a replica is taken to serve before it saturates, where no latency says more: what it
+    /// serves well is a usual target utilisation of what it can, 1 / 0.7 by default.
+    pub const fn room(&self) -> f64 {
+        self.input.capacity_bounds.highest
+    }
+
     /// The least and the most that a replica may be found to serve. Without a latency target nothing is found out, and both
     /// are what the user wrote.
     pub fn capacity_bounds(&self) -> (RequestsPerSecond, RequestsPerSecond) {
@@ -74,6 +83,11 @@ impl Policy {
     /// The latency to be kept; `None` where there is none to keep.
     pub const fn latency_target(&self) -> Option<Seconds> {
         self.latency_target
+    }
+
+    /// What is made of what usually comes.
+    pub const fn forecast(&self) -> ForecastUse {
+        self.input.forecast
     }
 
     /// What is made of a latency that cannot be read.
@@ -101,9 +115,14 @@ impl Policy {
         self.input.scale_up_cooldown
     }
 
-    /// Time from the last routine increase to the first decrease.
-    pub const fn scale_down_cooldown(&self) -> Duration {
+    /// Time from the last routine increase to the first decrease; `None` where what was learned says it.
+    pub const fn scale_down_cooldown(&self) -> Option<Duration> {
         self.input.scale_down_cooldown
+    }
+
+    /// The longest that anything is held: the cooldown of the spec, or ten minutes.
+    pub fn longest_hold(&self) -> Duration {
+        self.scale_down_cooldown().unwrap_or(LONGEST_HOLD)
     }
 
     /// The most percent of what is ordered that may come on top at once; at least one replica may.
@@ -177,8 +196,8 @@ mod tests {
     }
 
     #[rstest]
-    // 0.5 and 1.5 of 100.
-    #[case::learned(Some(Duration::from_millis(500)), (50.0, 150.0))]
+    // 0.5 and 1.4 of 100.
+    #[case::learned(Some(Duration::from_millis(500)), (50.0, 140.0))]
     #[case::without_a_latency_as_written(None, (100.0, 100.0))]
     fn what_a_replica_may_be_found_to_serve_is_bounded(#[case] target: Option<Duration>, #[case] bounds: (f64, f64)) {
         let policy = parsed(|input| input.latency_target = target).unwrap();

@@ -5,6 +5,7 @@
 
 pub mod contenders;
 pub mod load;
+pub mod ours;
 pub mod peers;
 pub mod plant;
 pub mod run;

@@ -1,0 +1,159 @@
+//! Our own autoscaler in the loop: [`decide`] every five seconds, its floor under an HPA on CPU, as in a cluster.
+//!
+//! The HPA is part of it: it passes every 15 s with its real algorithm, takes the floor as its minimum, and has no window of
+//! its own for decreases, because ours hold already. Its CPU target is near saturation: it is the net below a capacity that
+//! was learned wrongly, not a second opinion on the load.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::{
+    Decision, ForecastUse, Memory, Observation, Policy, PolicyError, PolicyInput, Replicas, Rollout, Signal, decide,
+    sim::{
+        contenders::cpu_proposal,
+        peers::hpa::{Behavior, Hpa},
+        plant::{SERVICE_SECONDS, TARGET_SECONDS},
+        run::{Autoscaler, Bounds, World},
+        sensors,
+    },
+};
+
+/// Seconds between two decisions.
+pub const TICK_SECONDS: u32 = 5;
+
+/// `averageUtilization` of the HPA above the floor, in percent of what one saturated pod uses.
+pub const HPA_CPU_PERCENT: u32 = 90;
+
+/// Which pass of ours the HPA's falls on: every third.
+const HPA_PHASE: u32 = 10;
+
+/// The range of the latency query.
+const LATENCY_WINDOW_SECONDS: u32 = 30;
+
+/// The 95th percentile of an exponential service time, over its mean.
+const SERVICE_P95: f64 = 2.995_732_273_553_991;
+
+/// A Monday, so that days and weeks of a trace begin as they do in a calendar.
+const BEGINNING: Timestamp = Timestamp::constant(1_772_409_600, 0);
+
+/// How ours is set, where it differs from the defaults.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OursSetting {
+    /// `scaling.objective`.
+    pub objective: f64,
+    /// Whether what is usual at a time of day may raise.
+    pub forecast: ForecastUse,
+    /// Seconds from an order to ready, as the operator has observed them.
+    pub pod_start_seconds: u32,
+}
+
+impl OursSetting {
+    /// The defaults at this pod start.
+    pub fn default_at(pod_start_seconds: u32) -> Self {
+        let PolicyInput {
+            objective, forecast, ..
+        } = PolicyInput::default();
+        Self {
+            objective,
+            forecast,
+            pod_start_seconds,
+        }
+    }
+}
+
+/// Ours in the loop.
+#[derive(Debug)]
+pub struct Ours {
+    policy: Policy,
+    memory: Memory,
+    hpa: Hpa,
+    floor: Option<Replicas>,
+    last: Option<Decision>,
+}
+
+impl Ours {
+    /// Ours with everything at its default but `setting` and the bounds.
+    ///
+    /// # Errors
+    /// What is wrong with the setting.
+    pub fn new(setting: OursSetting, bounds: Bounds) -> Result<Self, Vec<PolicyError>> {
+        let input = PolicyInput {
+            min_replicas: bounds.min,
+            max_replicas: bounds.max,
+            latency_target: Some(Duration::from_secs_f64(TARGET_SECONDS)),
+            objective: setting.objective,
+            forecast: setting.forecast,
+            pod_start: Duration::from_secs(u64::from(setting.pod_start_seconds)),
+            ..PolicyInput::default()
+        };
+        Ok(Self::with(Policy::parse(input)?, bounds))
+    }
+
+    /// Ours with this policy.
+    pub fn with(policy: Policy, bounds: Bounds) -> Self {
+        let mut behavior = Behavior::default();
+        behavior.scale_down.stabilization_seconds = 0;
+        Self {
+            policy,
+            memory: Memory::default(),
+            hpa: Hpa::new(bounds.min, bounds.max, behavior),
+            floor: None,
+            last: None,
+        }
+    }
+
+    /// The last decision, with its record.
+    pub fn last(&self) -> Option<&Decision> {
+        self.last.as_ref()
+    }
+
+    fn observation(&self, now: u32, world: &World<'_>) -> Observation {
+        let age = Duration::from_secs(u64::from(sensors::age(now)));
+        let oldest = Duration::from_secs(15);
+        // The slope between the last two scrapes.
+        let load = Signal::classify(sensors::rate(world.load, now, 2 * sensors::SCRAPE_SECONDS), age, oldest);
+        let replicas = Replicas::new;
+        Observation {
+            latency: Some(Signal::classify(latency(now, world), age, oldest)),
+            replicas_ordered: Some(replicas(world.plant.ordered())),
+            replicas_ready: Some(replicas(world.plant.ready())),
+            floor: self.floor.or(Some(replicas(world.plant.ordered()))),
+            rollout: Rollout::Settled,
+            ..Observation::of(load)
+        }
+    }
+}
+
+/// The 95th percentile of the response time in seconds; not a number without requests, as `histogram_quantile` gives it.
+fn latency(now: u32, world: &World<'_>) -> f64 {
+    let wait = world
+        .past
+        .wait_quantile(0.95, now.saturating_sub(LATENCY_WINDOW_SECONDS), now);
+    wait.map_or(f64::NAN, |wait| wait + SERVICE_P95 * SERVICE_SECONDS)
+}
+
+impl Autoscaler for Ours {
+    fn replicas(&mut self, now: u32, world: &World<'_>) -> u32 {
+        let observation = self.observation(now, world);
+        let wall = BEGINNING + Duration::from_secs(u64::from(now));
+        let (decision, memory) = decide(&self.policy, std::mem::take(&mut self.memory), &observation, wall);
+        self.memory = memory;
+        let floor = decision.floor;
+        self.floor = Some(floor);
+        self.last = Some(decision);
+        // An increase is written to the Deployment at once; the rest is the HPA's.
+        let ordered = world.plant.ordered().max(floor.get());
+        self.hpa.set_bounds(floor.get(), self.policy.max_replicas().get());
+        if now % 15 == HPA_PHASE {
+            let proposal = cpu_proposal(world, now, HPA_CPU_PERCENT);
+            self.hpa.pass(f64::from(now), ordered, &[proposal])
+        } else {
+            ordered
+        }
+    }
+
+    fn period_seconds(&self) -> u32 {
+        TICK_SECONDS
+    }
+}
