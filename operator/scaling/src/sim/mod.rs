@@ -5,8 +5,10 @@
 
 pub mod contenders;
 pub mod load;
+pub mod ours;
 pub mod peers;
 pub mod plant;
+pub mod replay;
 pub mod run;
 pub mod score;
 pub mod sensors;
