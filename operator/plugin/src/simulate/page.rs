@@ -15,25 +15,11 @@ const STYLE: &str = include_str!("page.css");
 
 /// The whole page.
 pub(crate) fn page(report: &Report, contest: &Contest, begin: Option<Timestamp>) -> String {
-    let title = format!("Simulated scaling: {}", report.load.name);
-    let [load, setup] = report::facts(report);
-    let clock = begin.map_or_else(String::new, |begin| format!(" From {begin}; times are UTC."));
-    let heading = escape(&title);
+    let entries = contest.entries.iter();
     [
-        format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{heading}</title>\n\
-             <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{heading}</h1>\n"
-        ),
-        paragraph("soft", &format!("{load}.{clock}")),
-        paragraph("soft", &format!("{setup}.")),
-        report.notes.iter().map(|note| paragraph("note", note)).collect(),
+        head(report, begin),
         table(&report.policies),
-        section(
-            "Cost against violations",
-            "Further left is cheaper, further down is better.",
-        ),
-        figure("", &plot::scatter(contest)),
+        beside(report, contest),
         section("Load", ""),
         figure(
             &key("swatch", "c-load", "requests/s that arrive"),
@@ -43,22 +29,49 @@ pub(crate) fn page(report: &Report, contest: &Contest, begin: Option<Timestamp>)
             "Replicas",
             "All to the same scale. What is ordered is paid for; what is ready serves.",
         ),
-        contest
-            .entries
-            .iter()
-            .map(|entry| replicas(report, contest, entry, begin))
-            .collect(),
+        keys(),
+        entries.map(|entry| replicas(report, contest, entry, begin)).collect(),
         section(
             "Violations",
             "When requests waited too long. From 0.1 % on, an interval is always drawn, however low.",
         ),
         figure("", &plot::violations(contest, begin)),
-        format!(
-            "<footer>\n{}{}</footer>\n",
-            paragraph("", &report.rules),
-            resolution(contest)
-        ),
         "</main>\n</body>\n</html>\n".to_owned(),
+    ]
+    .concat()
+}
+
+fn head(report: &Report, begin: Option<Timestamp>) -> String {
+    let title = escape(&format!("Simulated scaling: {}", report.load.name));
+    let [load, setup] = report::facts(report);
+    let clock = begin.map_or_else(String::new, |begin| format!(" From {begin}; times are UTC."));
+    let notes: String = report.notes.iter().map(|note| paragraph("note", note)).collect();
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n{}{}{notes}",
+        paragraph("soft", &format!("{load}.{clock}")),
+        paragraph("soft", &format!("{setup}.")),
+    )
+}
+
+/// Cost against violations, and beside it by which rules.
+fn beside(report: &Report, contest: &Contest) -> String {
+    let sentences = report.rules.split_inclusive(". ");
+    [
+        "<div class=\"beside\">\n<div>\n".to_owned(),
+        section(
+            "Cost against violations",
+            "Further left is cheaper, further down is better.",
+        ),
+        figure("", &plot::scatter(contest)),
+        "</div>\n<div>\n".to_owned(),
+        section("What is compared", ""),
+        sentences
+            .map(|sentence| paragraph("soft rule", sentence.trim_end()))
+            .collect(),
+        resolution(contest),
+        "</div>\n</div>\n".to_owned(),
     ]
     .concat()
 }
@@ -66,10 +79,10 @@ pub(crate) fn page(report: &Report, contest: &Contest, begin: Option<Timestamp>)
 fn resolution(contest: &Contest) -> String {
     let bucket = crate::span::seconds(contest.course.bucket_seconds.into());
     paragraph(
-        "",
+        "soft rule",
         &format!(
-            "An interval of the plots is {bucket}: the mean load, the most replicas needed and ordered, the fewest ready, and the \
-             largest lack of any second in it."
+            "An interval of the plots is {bucket}: its mean load, the most replicas needed and ordered, the fewest ready, and the \
+             largest lack of any second."
         ),
     )
 }
@@ -103,19 +116,21 @@ fn key(swatch: &str, colour: &str, words: &str) -> String {
     )
 }
 
-fn replicas(report: &Report, contest: &Contest, entry: &Entry, begin: Option<Timestamp>) -> String {
-    let tint = format!("{} tint", entry.policy);
+/// The legend of all plots of replicas; each has a colour of its own.
+fn keys() -> String {
     let keys = [
-        key("swatch line", &tint, "ready"),
-        key("swatch thin", &tint, "ordered"),
+        key("swatch line", "c-load", "ready"),
+        key("swatch thin", "c-load", "ordered"),
         key("swatch", "c-need", "needed by the load"),
         key("swatch", "c-lack", "too few ready"),
     ];
-    format!("<h3><span class=\"{tint}\">{}</span></h3>\n", escape(entry.policy))
-        + &figure(
-            &keys.concat(),
-            &plot::replicas(contest, entry, begin, report.setup.max_replicas),
-        )
+    format!("<div class=\"keys\">{}</div>\n", keys.concat())
+}
+
+fn replicas(report: &Report, contest: &Contest, entry: &Entry, begin: Option<Timestamp>) -> String {
+    let policy = escape(entry.policy);
+    let plot = plot::replicas(contest, entry, begin, report.setup.max_replicas);
+    format!("<h3 class=\"{policy} tint\">{policy}</h3>\n") + &figure("", &plot)
 }
 
 fn table(policies: &[PolicyOutcome]) -> String {
@@ -127,14 +142,13 @@ fn table(policies: &[PolicyOutcome]) -> String {
         "Changes/h",
         "Longest unsafe",
     ];
-    let least = |figure: fn(&PolicyOutcome) -> f64| policies.iter().map(figure).fold(f64::INFINITY, f64::min);
     let best = [
-        least(|policy| policy.violation_share),
-        least(|policy| policy.replica_hours),
-        least(|policy| policy.changes_per_hour),
-        least(|policy| policy.seconds_to_safe),
+        best(policies, 2, |policy| policy.violation_share),
+        best(policies, 3, |policy| policy.replica_hours),
+        best(policies, 4, |policy| policy.changes_per_hour),
+        best(policies, 5, |policy| policy.seconds_to_safe),
     ];
-    let rows: String = policies.iter().map(|policy| row(policy, best)).collect();
+    let rows: String = policies.iter().map(|policy| row(policy, &best)).collect();
     let titles: String = TITLES
         .iter()
         .map(|title| format!("<th scope=\"col\">{title}</th>"))
@@ -144,22 +158,23 @@ fn table(policies: &[PolicyOutcome]) -> String {
     )
 }
 
-fn row(policy: &PolicyOutcome, best: [f64; 4]) -> String {
-    let [name, setting, figures @ ..] = cells(policy);
-    let values = [
-        policy.violation_share,
-        policy.replica_hours,
-        policy.changes_per_hour,
-        policy.seconds_to_safe,
-    ];
-    let cells: String = figures
+/// The least figure as it is written: what reads the same is as good.
+fn best(policies: &[PolicyOutcome], column: usize, figure: fn(&PolicyOutcome) -> f64) -> String {
+    let least = policies
         .iter()
-        .zip(values.iter().zip(best))
-        .map(|(text, (value, best))| {
-            let class = if *value <= best { " class=\"best\"" } else { "" };
-            format!("<td{class}>{}</td>", escape(text))
+        .min_by(|one, other| figure(one).total_cmp(&figure(other)));
+    least.map_or_else(String::new, |policy| cells(policy)[column].clone())
+}
+
+fn row(policy: &PolicyOutcome, best: &[String; 4]) -> String {
+    let [name, setting, figures @ ..] = cells(policy).map(|cell| escape(&cell));
+    let figures: String = figures
+        .iter()
+        .zip(best)
+        .map(|(text, best)| {
+            let class = if *text == escape(best) { " class=\"best\"" } else { "" };
+            format!("<td{class}>{text}</td>")
         })
         .collect();
-    let (name, setting) = (escape(&name), escape(&setting));
-    format!("<tr><td><i class=\"chip {name} tint\"></i>{name}</td><td>{setting}</td>{cells}</tr>\n")
+    format!("<tr><td><i class=\"chip {name} tint\"></i>{name}</td><td>{setting}</td>{figures}</tr>\n")
 }

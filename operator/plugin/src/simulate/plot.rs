@@ -18,7 +18,7 @@ const TOP: f64 = 24.0;
 const BOTTOM: f64 = 28.0;
 
 /// The least width of a mark, in pixels: one bad bucket of many must be seen.
-const LEAST_WIDTH: f64 = 1.5;
+const LEAST_WIDTH: f64 = 2.0;
 
 /// The axes of a plot over time.
 struct Frame {
@@ -146,7 +146,6 @@ pub(crate) fn replicas(contest: &Contest, entry: &Entry, begin: Option<Timestamp
         "area need",
         frame.filled(contest, &float(&contest.course.needed)).commands(),
     );
-    svg.path("lack", lacking(contest, entry, &frame).commands());
     let class = |kind: &str| format!("line {kind} {}", entry.policy);
     let ordered = frame.steps(contest, &float(&entry.replay.ordered));
     svg.path(&class("ordered"), ordered.commands());
@@ -154,6 +153,8 @@ pub(crate) fn replicas(contest: &Contest, entry: &Entry, begin: Option<Timestamp
         &class("ready"),
         frame.steps(contest, &float(&entry.replay.ready)).commands(),
     );
+    // Above the lines: it is what must not be overlooked.
+    svg.path("lack", lacking(contest, entry, &frame).commands());
     if f64::from(max_replicas) <= ticks.last().map_or(0.0, |tick| tick.value) {
         let y = frame.value.at(f64::from(max_replicas));
         svg.line("bound", (LEFT, y), (WIDTH - RIGHT, y));
