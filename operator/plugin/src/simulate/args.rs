@@ -131,9 +131,9 @@ fn seconds(text: &str) -> Option<u32> {
 
 fn range(text: &str) -> Result<Seconds, String> {
     seconds(text)
-        .filter(|seconds| (600..=62 * 86_400).contains(seconds))
+        .filter(|seconds| (600..=60 * 86_400).contains(seconds))
         .map(Seconds)
-        .ok_or_else(|| "write a time of 10m to 62d, for example 30m, 24h or 7d".to_owned())
+        .ok_or_else(|| "write a time of 10m to 60d, for example 30m, 24h or 7d".to_owned())
 }
 
 fn pod_start(text: &str) -> Result<Seconds, String> {
@@ -202,7 +202,7 @@ mod tests {
     #[case("--trace F.csv --pod-start 0s", ErrorKind::ValueValidation)]
     #[case("--trace F.csv --peak-replicas 0", ErrorKind::ValueValidation)]
     #[case("--from-prometheus 5m", ErrorKind::ValueValidation)]
-    #[case("--from-prometheus 63d", ErrorKind::ValueValidation)]
+    #[case("--from-prometheus 61d", ErrorKind::ValueValidation)]
     #[case("--from-prometheus 7d --prometheus-service prometheus", ErrorKind::ValueValidation)]
     #[case("--from-prometheus 7d --prometheus-service a/b/../c:80", ErrorKind::ValueValidation)]
     #[case(

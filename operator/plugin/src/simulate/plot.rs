@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::simulate::{
     axis::{self, Scale, Tick},
     contest::{Contest, Entry},
-    report::percent,
+    report::{percent, rate},
     svg::{Anchor, Path, Svg},
 };
 
@@ -200,8 +200,8 @@ pub(crate) fn violations(contest: &Contest, begin: Option<Timestamp>) -> String 
         Anchor::Start,
         (2.0, 12.0),
         &format!(
-            "share of requests over the target; the height of a row is {}",
-            percent(most)
+            "share of requests over the target; the height of a row is {} %",
+            rate(100.0 * most)
         ),
     );
     let mut base = TOP;

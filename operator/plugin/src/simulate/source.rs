@@ -237,7 +237,8 @@ impl Api {
         })?;
         Ok(History {
             trace,
-            begin: Some(samples::moment(first.at)),
+            // A point is the mean of the minute before it, so the middle of its bin is half a minute earlier.
+            begin: Some(samples::moment(first.at - 30 - step / 2)),
             notes,
         })
     }
