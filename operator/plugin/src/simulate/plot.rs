@@ -158,7 +158,7 @@ pub(crate) fn replicas(contest: &Contest, entry: &Entry, begin: Option<Timestamp
     if f64::from(max_replicas) <= ticks.last().map_or(0.0, |tick| tick.value) {
         let y = frame.value.at(f64::from(max_replicas));
         svg.line("bound", (LEFT, y), (WIDTH - RIGHT, y));
-        svg.text("bound", Anchor::End, (WIDTH - RIGHT - 4.0, y - 4.0), "maxReplicas");
+        svg.text("bound", Anchor::Start, (LEFT + 4.0, y - 4.0), "maxReplicas");
     }
     svg.finish()
 }
@@ -246,7 +246,7 @@ pub(crate) fn scatter(contest: &Contest) -> String {
     let shares = Shares::of(contest, SIZE.1);
     let time = Scale {
         from: (ticks.first().map_or(0.0, |tick| tick.value), LEFT + 10.0),
-        to: (ticks.last().map_or(1.0, |tick| tick.value), SIZE.0 - 24.0),
+        to: (ticks.last().map_or(1.0, |tick| tick.value), SIZE.0 - 56.0),
     };
     let mut svg = Svg::new("plot-scatter", "Replica-hours against violations, by policy", SIZE);
     for tick in &ticks {
@@ -255,51 +255,36 @@ pub(crate) fn scatter(contest: &Contest) -> String {
         svg.text("tick", Anchor::Middle, (x, SIZE.1 - 2.0 * BOTTOM + 18.0), &tick.label);
     }
     for (y, label) in &shares.ticks {
-        svg.line("grid", (LEFT + 10.0, *y), (SIZE.0 - 24.0, *y));
+        svg.line("grid", (LEFT + 10.0, *y), (SIZE.0 - 56.0, *y));
         svg.text("tick", Anchor::End, (LEFT + 2.0, y + 4.0), label);
     }
     svg.text("unit", Anchor::Start, (2.0, 12.0), "violations");
     svg.text("unit", Anchor::Middle, (SIZE.0 / 2.0, SIZE.1 - 8.0), "replica-hours");
-    let mut labels: Vec<(f64, f64)> = Vec::new();
-    for entry in &contest.entries {
-        let share = entry.replay.outcome.violation_share;
-        let (x, y) = (time.at(hours(entry)), shares.at(share));
-        let title = format!(
-            "{}: {}, {:.1} replica-hours",
-            entry.policy,
-            percent(share),
-            hours(entry)
-        );
-        svg.disc(&format!("dot {}", entry.policy), (x, y), 6.5, &title);
-        let place = free((x, y), &labels);
-        labels.push(place);
-        let right = x > SIZE.0 - 90.0;
-        let (anchor, shift) = if right {
-            (Anchor::End, -12.0)
-        } else {
-            (Anchor::Start, 12.0)
-        };
-        svg.text(
-            &format!("name {}", entry.policy),
-            anchor,
-            (place.0 + shift, place.1 + 4.0),
-            entry.policy,
-        );
+    let place = |entry: &Entry| (time.at(hours(entry)), shares.at(entry.replay.outcome.violation_share));
+    let dots: Vec<(f64, f64)> = contest.entries.iter().map(place).collect();
+    let mut words: Vec<(f64, f64)> = Vec::new();
+    for (entry, dot) in contest.entries.iter().zip(&dots) {
+        let share = percent(entry.replay.outcome.violation_share);
+        let title = format!("{}: {share}, {:.1} replica-hours", entry.policy, hours(entry));
+        svg.disc(&format!("dot {}", entry.policy), *dot, 6.5, &title);
+        let word = free(*dot, &dots, &words);
+        words.push(word);
+        let at = (word.0, word.1 + 4.0);
+        svg.text(&format!("name {}", entry.policy), Anchor::Start, at, entry.policy);
     }
     svg.finish()
 }
 
-/// The nearest place below `(x, y)` that no earlier word has taken.
-fn free((x, y): (f64, f64), taken: &[(f64, f64)]) -> (f64, f64) {
-    let is_free = |y: f64| {
-        taken
-            .iter()
-            .all(|(other, at)| (other - x).abs() > 60.0 || (at - y).abs() >= 15.0)
-    };
-    [0.0, 15.0, -15.0, 30.0, -30.0]
+/// Where the word of a dot begins: right of it, or a little above or below where another dot or word is in the way.
+fn free((x, y): (f64, f64), dots: &[(f64, f64)], words: &[(f64, f64)]) -> (f64, f64) {
+    const WIDTH: f64 = 42.0;
+    let x = x + 12.0;
+    let hits_dot = |y: f64, dot: &(f64, f64)| (x - 8.0..x + WIDTH).contains(&dot.0) && (dot.1 - y).abs() < 14.0;
+    let hits_word = |y: f64, word: &(f64, f64)| (word.0 - x).abs() < WIDTH && (word.1 - y).abs() < 15.0;
+    [0.0, -16.0, 16.0, -32.0, 32.0, -48.0, 48.0]
         .into_iter()
         .map(|shift| y + shift)
-        .find(|y| is_free(*y))
+        .find(|y| !dots.iter().any(|dot| hits_dot(*y, dot)) && !words.iter().any(|word| hits_word(*y, word)))
         .map_or((x, y), |y| (x, y))
 }
 
@@ -350,5 +335,20 @@ impl Shares {
         } else {
             self.foot
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_evades_dots_and_words() {
+        let dots = [(100.0, 50.0), (130.0, 52.0)];
+        // The second dot lies where the word of the first would be: 16 pixels higher it is free of both.
+        let first = free(dots[0], &dots, &[]);
+        assert_eq!(first, (112.0, 34.0));
+        // 142 is 30 right of the first word and 18 below it.
+        assert_eq!(free(dots[1], &dots, &[first]), (142.0, 52.0));
     }
 }
