@@ -26,8 +26,6 @@ pub const MEMORY_UTILIZATION: i32 = 80;
 pub const REQUESTS_PER_SECOND_PER_REPLICA: f64 = 100.0;
 /// Seconds between two routine increases; present demand never waits for it.
 pub const SCALE_UP_COOLDOWN_SECONDS: i32 = 300;
-/// Seconds after the last increase before anything is lowered.
-pub const SCALE_DOWN_COOLDOWN_SECONDS: i32 = 600;
 /// Name of the Prometheus endpoint that the administrator's chart values define.
 pub const METRICS_ENDPOINT: &str = "default";
 /// The project's PostgreSQL image: the official server with pgBackRest beside it.

@@ -172,25 +172,14 @@ fn default_up_cooldown() -> i32 {
 }
 
 /// Limits on decreases.
-#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScaleDownSpec {
-    /// Seconds after the last increase before anything is lowered.
-    #[serde(default = "default_down_cooldown")]
+    /// Seconds after the last routine increase before anything is lowered, and the longest time that a peak is held.
+    /// Without it, what was learned of the workload decides, up to 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 86400))]
-    pub cooldown_seconds: i32,
-}
-
-impl Default for ScaleDownSpec {
-    fn default() -> Self {
-        Self {
-            cooldown_seconds: defaults::SCALE_DOWN_COOLDOWN_SECONDS,
-        }
-    }
-}
-
-fn default_down_cooldown() -> i32 {
-    defaults::SCALE_DOWN_COOLDOWN_SECONDS
+    pub cooldown_seconds: Option<i32>,
 }
 
 /// Where the figures come from.

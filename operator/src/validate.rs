@@ -170,6 +170,8 @@ fn env_from(spec: &crds::EnvFromSource) -> EnvFromSource {
 }
 
 // The HPA accepts at most one hour.
+// Where the spec has no cooldown: the floor under the HPA holds already.
+const HPA_WINDOW_SECONDS: i32 = 60;
 const MAX_HPA_WINDOW_SECONDS: i32 = 3600;
 
 fn scaling(spec: &crds::ScalingSpec, violations: &mut Vec<Violation>) -> Option<Scaling> {
@@ -179,7 +181,7 @@ fn scaling(spec: &crds::ScalingSpec, violations: &mut Vec<Violation>) -> Option<
         max_replicas: u32::try_from(spec.max_replicas).unwrap_or_default(),
         per_replica: spec.requests_per_second.per_replica,
         scale_up_cooldown: seconds(spec.scale_up.cooldown_seconds),
-        scale_down_cooldown: Some(seconds(spec.scale_down.cooldown_seconds)),
+        scale_down_cooldown: spec.scale_down.cooldown_seconds.map(seconds),
         mode: match spec.mode {
             crds::ScalingMode::Auto => Mode::Auto,
             crds::ScalingMode::Observe => Mode::Observe,
@@ -192,7 +194,11 @@ fn scaling(spec: &crds::ScalingSpec, violations: &mut Vec<Violation>) -> Option<
             policy,
             cpu_utilization_percent: spec.cpu.average_utilization,
             memory_utilization_percent: spec.memory.average_utilization,
-            scale_down_window_seconds: spec.scale_down.cooldown_seconds.clamp(0, MAX_HPA_WINDOW_SECONDS),
+            scale_down_window_seconds: spec
+                .scale_down
+                .cooldown_seconds
+                .unwrap_or(HPA_WINDOW_SECONDS)
+                .clamp(0, MAX_HPA_WINDOW_SECONDS),
             endpoint: spec.metrics.endpoint.clone(),
         }),
         Err(errors) => {

@@ -21,6 +21,7 @@ use crate::{
         overview::Overview,
     },
     session::Session,
+    simulate,
     text::{self, overview::NamespaceColumn},
 };
 
@@ -59,6 +60,10 @@ pub(crate) async fn answer(arguments: &Arguments, now: Timestamp) -> Result<Stri
             print(*output, &explanation, |explanation| {
                 text::explanation::render(explanation, now)
             })
+        }
+        Command::Simulate(wanted) => {
+            let report = simulate::simulate(wanted, connection, now).await?;
+            print(*output, &report, simulate::report::render)
         }
         Command::Completion { shell } => Ok(completion(*shell)),
         Command::Version => print(*output, &Version::default(), |version| {

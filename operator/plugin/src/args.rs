@@ -8,17 +8,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::SignedDuration;
 
+use crate::simulate::args::SimulateArguments;
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
     name = "kubectl-pathfinder",
     bin_name = "kubectl pathfinder",
     version,
-    about = "Shows what Pathfinder runs, and why it runs that many replicas",
+    about = "Shows what Pathfinder runs, why it runs that many replicas, and what it would do under another load",
     after_help = "Examples:\n  \
         kubectl pathfinder status                  every PathfinderCluster of the namespace\n  \
         kubectl pathfinder status shop -n prod     one of them: conditions, pods, stores, events\n  \
-        kubectl pathfinder explain shop -n prod    which signal asked for how many replicas, and what limited it\n\n\
+        kubectl pathfinder explain shop -n prod    which signal asked for how many replicas, and what limited it\n  \
+        kubectl pathfinder simulate --trace F.csv  what Pathfinder, HPA, KEDA and Knative do under a recorded load\n\n\
         Exit codes: 0 answered, 1 could not answer, 2 wrong usage."
 )]
 pub(crate) struct Arguments {
@@ -80,6 +83,8 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Show why the API has as many replicas as it has
     Explain(ExplainArguments),
+    /// Try policies on a recorded load, side by side
+    Simulate(Box<SimulateArguments>),
     /// Print a completion script for a shell
     Completion {
         /// The shell
@@ -110,7 +115,7 @@ pub(crate) struct ExplainArguments {
 }
 
 /// Names end up in request paths, so they are checked here; `pfc/shop` is taken as `shop`, as kubectl does.
-fn resource_name(text: &str) -> Result<String, String> {
+pub(crate) fn resource_name(text: &str) -> Result<String, String> {
     let name = ["pfc/", "pathfindercluster/", "pathfinderclusters/"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix))
@@ -118,7 +123,7 @@ fn resource_name(text: &str) -> Result<String, String> {
     dns_label(name)
 }
 
-fn dns_label(text: &str) -> Result<String, String> {
+pub(crate) fn dns_label(text: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let bytes = text.as_bytes();
     let edges = [bytes.first(), bytes.last()];

@@ -9,6 +9,8 @@ use kube::core::Status;
 use serde::Serialize;
 use thiserror::Error;
 
+use crate::simulate::trouble::Trouble;
+
 /// Why there is no answer.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
@@ -101,6 +103,9 @@ pub(crate) enum Failure {
         /// What did not fit.
         cause: String,
     },
+    /// Something that only a simulation needs is not there or not right.
+    #[error(transparent)]
+    Simulate(#[from] Trouble),
     /// The result cannot be written.
     #[error("cannot print the result: {0}")]
     Print(#[from] io::Error),
@@ -134,6 +139,7 @@ impl Failure {
             Self::TimedOut { .. } => "TimedOut",
             Self::Refused { .. } => "Refused",
             Self::Malformed { .. } => "Malformed",
+            Self::Simulate(trouble) => trouble.kind(),
             Self::Print(_) => "Print",
         }
     }

@@ -13,6 +13,7 @@ mod live;
 mod model;
 mod names;
 mod session;
+mod simulate;
 mod span;
 mod text;
 

@@ -25,3 +25,8 @@ pub(crate) fn pods(cluster: &str) -> String {
 pub(crate) fn records_path(operator_namespace: &str, leader: &str, namespace: &str) -> String {
     format!("/api/v1/namespaces/{operator_namespace}/pods/{leader}:{OPERATOR_PORT}/proxy/decisions/{namespace}")
 }
+
+/// A Service's HTTP port, through the API server's proxy; `port` is a number or a name.
+pub(crate) fn service_path(namespace: &str, service: &str, port: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/services/{service}:{port}/proxy")
+}

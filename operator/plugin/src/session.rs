@@ -3,7 +3,7 @@
 //! IO. Every call goes through `call`, which gives it a deadline and turns its error into a `Failure`. The client's own
 //! retries are off: a person waits for the answer, and an error now is better than an answer in a minute.
 
-use std::{env, future::Future, io, time::Duration};
+use std::{env, fmt::Display, future::Future, io, time::Duration};
 
 use kube::{
     Client, Config,
@@ -28,7 +28,16 @@ pub(crate) struct Session {
 impl Session {
     /// Finds the kubeconfig (or, in a pod, its service account) and makes a client. Sends nothing.
     pub(crate) async fn open(connection: &Connection) -> Result<Self, Failure> {
-        let mut config = config(connection).await?;
+        Self::of(config(connection).await?, connection)
+    }
+
+    /// A server that is not an API server, by its URL: the same deadlines and the same TLS, nobody's credentials.
+    pub(crate) fn direct(url: &str, connection: &Connection) -> Result<Self, String> {
+        let url = url.parse().map_err(in_words)?;
+        Self::of(Config::new(url), connection).map_err(in_words)
+    }
+
+    fn of(mut config: Config, connection: &Connection) -> Result<Self, Failure> {
         config.default_retry = false;
         // A server that cannot be reached is told apart from one that does not answer: the first ends a little before the
         // deadline of the call, the second is that deadline and nothing else.
@@ -65,6 +74,10 @@ impl Session {
             }),
         }
     }
+}
+
+fn in_words(error: impl Display) -> String {
+    one_line(&error.to_string())
 }
 
 async fn config(connection: &Connection) -> Result<Config, Failure> {

@@ -26,6 +26,9 @@ pub const CLUSTER: &[&str] = &[
 /// What the tests beside the code need: real stores on loopback.
 pub const STORES: &[&str] = &["postgresql", "redis-server"];
 
+/// What the tests need that look at pages: a browser without a screen.
+pub const BROWSERS: &[&str] = &["chromium"];
+
 /// Whether this process is root.
 pub fn is_root() -> bool {
     process::read(process::command(&["id", "-u"])).is_ok_and(|id| id.trim() == "0")

@@ -1,8 +1,7 @@
 //! The table of what may pay: how long a peak is held, what is looked at beside it, and how much more is ordered.
 //!
 //! A candidate is a number; everything about it follows from that. The prior is what each one costs before anything was
-//! seen of a workload: a fit over very different loads (`docs/SCALING.md`), worth four hours of samples. What looks beside what
-//! it holds costs a little more by it, and has to prove itself: a first step must not be taken for a slope.
+//! seen of a workload: a fit over very different loads (`docs/SCALING.md`), worth four hours of samples.
 
 use serde::{Deserialize, Serialize};
 
@@ -110,7 +109,7 @@ impl Candidate {
             + 0.02 * horizon
             + 0.004 * margin * hold
             + 0.013 * hold * hold;
-        let late = -2.55 - 1.312 * margin - 0.197 * hold + 0.541 * horizon
+        let late = -2.55 - 1.312 * margin - 0.197 * hold - 0.231 * beside + 0.541 * horizon
             - 0.147 * margin * hold
             - 0.011 * hold * hold;
         (replicas.exp(), late.exp())

@@ -8,6 +8,7 @@ pub mod load;
 pub mod ours;
 pub mod peers;
 pub mod plant;
+pub mod replay;
 pub mod run;
 pub mod score;
 pub mod sensors;

@@ -1,7 +1,7 @@
 //! Our own autoscaler in the loop: [`decide`] every five seconds, its floor under an HPA on CPU, as in a cluster.
 //!
-//! The HPA is part of it: it passes every 15 s with its real algorithm, takes the floor as its minimum, and has no window of
-//! its own for decreases, because ours hold already. Its CPU target is near saturation: it is the net below a capacity that
+//! The HPA is part of it: it passes every 15 s with its real algorithm, takes the floor as its minimum, and has only a
+//! short window of its own, because ours hold already. Its CPU target is near saturation: it is the net below a capacity that
 //! was learned wrongly, not a second opinion on the load.
 
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub const TICK_SECONDS: u32 = 5;
 /// `averageUtilization` of the HPA above the floor, in percent of what one saturated pod uses.
 pub const HPA_CPU_PERCENT: u32 = 90;
 
+/// `behavior.scaleDown.stabilizationWindowSeconds` of that HPA, where the spec has no cooldown.
+pub const HPA_WINDOW_SECONDS: u32 = 60;
+
 /// Which pass of ours the HPA's falls on: every third.
 const HPA_PHASE: u32 = 10;
 
@@ -46,19 +49,37 @@ pub struct OursSetting {
     pub forecast: ForecastUse,
     /// Seconds from an order to ready, as the operator has observed them.
     pub pod_start_seconds: u32,
+    /// `scaling.scaleDown.cooldownSeconds`, where the spec has it.
+    pub scale_down_cooldown: Option<Duration>,
 }
 
 impl OursSetting {
     /// The defaults at this pod start.
     pub fn default_at(pod_start_seconds: u32) -> Self {
-        let PolicyInput {
-            objective, forecast, ..
-        } = PolicyInput::default();
+        let usual = PolicyInput::default();
         Self {
-            objective,
-            forecast,
+            objective: usual.objective,
+            forecast: usual.forecast,
             pod_start_seconds,
+            scale_down_cooldown: usual.scale_down_cooldown,
         }
+    }
+
+    /// The policy that the operator would work by.
+    ///
+    /// # Errors
+    /// What is wrong with the setting.
+    pub fn policy(self, bounds: Bounds) -> Result<Policy, Vec<PolicyError>> {
+        Policy::parse(PolicyInput {
+            min_replicas: bounds.min,
+            max_replicas: bounds.max,
+            latency_target: Some(Duration::from_secs_f64(TARGET_SECONDS)),
+            objective: self.objective,
+            forecast: self.forecast,
+            pod_start: Duration::from_secs(u64::from(self.pod_start_seconds)),
+            scale_down_cooldown: self.scale_down_cooldown,
+            ..PolicyInput::default()
+        })
     }
 }
 
@@ -78,22 +99,13 @@ impl Ours {
     /// # Errors
     /// What is wrong with the setting.
     pub fn new(setting: OursSetting, bounds: Bounds) -> Result<Self, Vec<PolicyError>> {
-        let input = PolicyInput {
-            min_replicas: bounds.min,
-            max_replicas: bounds.max,
-            latency_target: Some(Duration::from_secs_f64(TARGET_SECONDS)),
-            objective: setting.objective,
-            forecast: setting.forecast,
-            pod_start: Duration::from_secs(u64::from(setting.pod_start_seconds)),
-            ..PolicyInput::default()
-        };
-        Ok(Self::with(Policy::parse(input)?, bounds))
+        Ok(Self::with(setting.policy(bounds)?, bounds))
     }
 
     /// Ours with this policy.
     pub fn with(policy: Policy, bounds: Bounds) -> Self {
         let mut behavior = Behavior::default();
-        behavior.scale_down.stabilization_seconds = 0;
+        behavior.scale_down.stabilization_seconds = HPA_WINDOW_SECONDS;
         Self {
             policy,
             memory: Memory::default(),

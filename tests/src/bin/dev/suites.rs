@@ -93,6 +93,7 @@ fn stage(name: &str, count: &mut Count, work: impl FnOnce(&mut Count) -> anyhow:
 
 fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     packages::ensure(paths, packages::STORES)?;
+    packages::ensure(paths, packages::BROWSERS)?;
     stage("format", count, |_| cargo(&["fmt", "--all", "--check"], &[]));
     stage("clippy", count, |_| {
         cargo(
@@ -127,6 +128,8 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
             "stores",
             "--test",
             "commands",
+            "--test",
+            "simulate",
         ]);
         tested(cargo_command(&tests), count)
     });
