@@ -21,7 +21,10 @@ use crate::sim::{
 /// Requests/s of spare capacity that a plan keeps at any size. The wait of a busy M/M/n queue falls off as
 /// exp(-spare x wait), so spare capacity, not utilisation, is what bounds late requests; which of these is cheapest depends
 /// on how many may be late.
-const SPARES: [f64; 4] = [5.0, 12.0, 25.0, 45.0];
+const SPARES: [f64; 12] = [2.0, 5.0, 8.0, 12.0, 18.0, 25.0, 35.0, 45.0, 65.0, 90.0, 130.0, 180.0];
+
+/// How many spares in a row may be dearer before no more are tried.
+const PATIENCE: u32 = 3;
 
 /// Halvings of the range of prices, in its logarithm.
 const BISECTIONS: u32 = 12;
@@ -56,10 +59,21 @@ impl Autoscaler for Plan {
 /// before the first order can be ready is late for everybody), the plan with the fewest violations.
 pub fn optimum(setup: &Setup<'_>, allowed: f64) -> (Outcome, Plan) {
     let mut best: Option<(Outcome, Plan)> = None;
+    let mut dearer = 0;
     for spare in SPARES {
         let found = with_spare(setup, allowed, spare);
-        if best.as_ref().is_none_or(|best| better(&found.0, &best.0, allowed)) {
-            best = Some(found);
+        match &best {
+            Some(best) if !better(&found.0, &best.0, allowed) => {
+                // Once what is allowed is kept, more capacity to spare soon only costs more.
+                dearer += u32::from(best.0.violation_share <= allowed);
+            }
+            Some(_) | None => {
+                best = Some(found);
+                dearer = 0;
+            }
+        }
+        if dearer == PATIENCE {
+            break;
         }
     }
     best.unwrap_or_else(|| (Outcome::default(), Plan { orders: Vec::new() }))
@@ -75,15 +89,16 @@ fn with_spare(setup: &Setup<'_>, allowed: f64, spare: f64) -> (Outcome, Plan) {
     let need = closed(&need(setup, spare), lead);
     let late = allowed * setup.load.counted(i64::from(setup.load.seconds()));
     let tree = Tree::of(setup, &need, late);
-    let at = |price: f64| {
+    let tried = |pods: &[u16]| {
         let mut plan = Plan {
-            orders: highest_ahead(&tree.followed(price), lead),
+            orders: highest_ahead(pods, lead),
         };
         (run(setup, &mut plan), plan)
     };
+    let at = |price: f64| tried(&tree.followed(price));
     let mut best = at(f64::INFINITY);
     if best.0.violation_share > allowed {
-        return best;
+        return tried(&need);
     }
     let (mut low, mut high) = (PRICES.0.ln(), PRICES.1.ln());
     for _ in 0..BISECTIONS {

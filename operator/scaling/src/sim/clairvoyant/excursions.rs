@@ -11,6 +11,10 @@ use crate::sim::{
     run::Setup,
 };
 
+/// Before an excursion begins, something may wait already, and after its end the rest of its queue is served.
+const BEFORE_SECONDS: u32 = 20;
+const AFTER_SECONDS: u32 = 10;
+
 #[derive(Clone, Copy, Debug)]
 struct Excursion {
     from: u32,
@@ -120,13 +124,16 @@ fn nested(need: &[u16], least: u32) -> Vec<Excursion> {
 /// What the plant makes late with one pod too few for the whole excursion; infinite once it is over `enough`.
 fn late_requests(setup: &Setup<'_>, excursion: &Excursion, enough: f64) -> f64 {
     let mut plant = Plant::new(excursion.pods - 1, setup.pod_start_seconds);
-    let range = excursion.from as usize..excursion.to as usize;
+    let (arrivals, noise) = (setup.load.arrivals(), setup.load.noise());
+    let begin = excursion.from.saturating_sub(BEFORE_SECONDS);
+    let end = (excursion.to + AFTER_SECONDS).min(setup.load.seconds());
+    let range = begin as usize..end as usize;
     let mut late = 0.0;
-    for ((second, arrived), noise) in (excursion.from..)
-        .zip(&setup.load.arrivals()[range.clone()])
-        .zip(&setup.load.noise()[range])
-    {
-        late += plant.step(second, f64::from(*arrived), f64::from(*noise)).violated;
+    for ((second, arrived), noise) in (begin..).zip(&arrivals[range.clone()]).zip(&noise[range]) {
+        let violated = plant.step(second, f64::from(*arrived), f64::from(*noise)).violated;
+        if second >= excursion.from {
+            late += violated;
+        }
         if late > enough {
             return f64::INFINITY;
         }

@@ -2,6 +2,8 @@
 //!
 //! No background and colours of middle lightness, so that it can be read on a light and on a dark page.
 
+use std::collections::HashSet;
+
 use anyhow::anyhow;
 use pathfinder_scaling::sim::{
     bench::{Policy, Row},
@@ -13,12 +15,12 @@ const SIZE: (u32, u32) = (1140, 420);
 const HEAD: u32 = 34;
 const WORDS: RGBColor = RGBColor(128, 128, 128);
 
-/// In percent; what is less is drawn here.
+/// In percent; what is less is drawn here, below 0.001.
 const LEAST: f64 = 1e-4;
 const MOST: f64 = 100.0;
 
 /// How far to the right of ours a panel reaches.
-const WIDEST: f64 = 2.5;
+const WIDEST: f64 = 2.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -46,7 +48,21 @@ pub(super) fn svg(rows: &[Row], trace: &str) -> anyhow::Result<String> {
         }
         root.present()?;
     }
-    Ok(text)
+    Ok(compact(&text))
+}
+
+// Many settings of a calm trace share a pixel; of equal dots one is enough.
+fn compact(picture: &str) -> String {
+    let mut seen = HashSet::new();
+    picture
+        .lines()
+        .filter(|line| !line.starts_with("<circle") || seen.insert(*line))
+        .map(|line| {
+            line.replace(r#" stroke="none" stroke-width="1""#, "")
+                .replace(r#" opacity="1""#, "")
+                + "\n"
+        })
+        .collect()
 }
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -82,36 +98,61 @@ fn panel(area: &Area<'_>, cell: &Cell<'_>) -> Drawn {
         .y_desc("late requests, %")
         .axis_style(WORDS)
         .bold_line_style(WORDS.mix(0.25))
-        .light_line_style(TRANSPARENT)
+        .max_light_lines(0)
         .label_style(("sans-serif", 12).into_font().color(&WORDS))
-        .y_label_formatter(&|share| format!("{share}"))
+        .x_label_formatter(&|hours| ((hours * 100.0).round() / 100.0).to_string())
+        .y_label_formatter(&|share| share.to_string())
         .x_labels(6)
         .draw()?;
-    let at = |row: &Row| (row.replica_hours, percent(row));
-    let within = |row: &&Row| (from..=to).contains(&row.replica_hours);
-    let rows: Vec<&Row> = cell.rows.iter().copied().filter(within).collect();
-    let of_ours = |row: &&&Row| row.policy == Policy::Ours && !row.setting.ends_with("forecast=off");
-    let mut line: Vec<(f64, f64)> = rows.iter().filter(of_ours).map(|row| at(row)).collect();
-    line.sort_by(|one, other| one.0.total_cmp(&other.0));
-    chart.draw_series(
-        rows.iter()
-            .filter(|row| row.policy != Policy::Ours)
-            .map(|row| Circle::new(at(row), 2, colour(row.policy).mix(0.45).filled())),
-    )?;
+    let settings = Settings::of(cell, from, to);
+    let dot = |(point, policy): &(Point, Policy), size| Circle::new(*point, size, colour(*policy).filled());
+    let faint = settings
+        .others
+        .iter()
+        .map(|(point, policy)| Circle::new(*point, 2, colour(*policy).mix(0.45).filled()));
+    chart.draw_series(faint)?;
     chart.draw_series(LineSeries::new(
-        line.iter().copied(),
+        settings.ours.iter().map(|(point, _)| *point),
         colour(Policy::Ours).stroke_width(2),
     ))?;
-    chart.draw_series(
-        line.iter()
-            .map(|point| Circle::new(*point, 3, colour(Policy::Ours).filled())),
-    )?;
-    chart.draw_series(
-        rows.iter()
-            .filter(|row| row.setting == "default")
-            .map(|row| Circle::new(at(row), 6, colour(row.policy).filled())),
-    )?;
+    chart.draw_series(settings.ours.iter().map(|one| dot(one, 3)))?;
+    chart.draw_series(settings.defaults.iter().map(|one| dot(one, 6)))?;
     Ok(())
+}
+
+/// Replica-hours, and late requests in percent.
+type Point = (f64, f64);
+
+/// What a panel shows.
+struct Settings {
+    // Ours over its objectives, by hours.
+    ours: Vec<(Point, Policy)>,
+    defaults: Vec<(Point, Policy)>,
+    others: Vec<(Point, Policy)>,
+}
+
+impl Settings {
+    fn of(cell: &Cell<'_>, from: f64, to: f64) -> Self {
+        let within: Vec<&Row> = cell
+            .rows
+            .iter()
+            .copied()
+            .filter(|row| (from..=to).contains(&row.replica_hours))
+            .collect();
+        let in_line = |row: &Row| row.policy == Policy::Ours && !row.setting.ends_with("forecast=off");
+        let kept = |wanted: &dyn Fn(&Row) -> bool| -> Vec<(Point, Policy)> {
+            let rows = within.iter().filter(|row| wanted(row));
+            rows.map(|row| ((row.replica_hours, percent(row)), row.policy))
+                .collect()
+        };
+        let mut ours = kept(&in_line);
+        ours.sort_by(|one, other| one.0.0.total_cmp(&other.0.0));
+        Self {
+            ours,
+            defaults: kept(&|row| row.setting == "default"),
+            others: kept(&|row| !in_line(row) && row.setting != "default"),
+        }
+    }
 }
 
 /// From the clairvoyant to some times of ours, or to where the last peer lies.
@@ -135,6 +176,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn equal_dots_are_drawn_once_and_equal_words_stay() {
+        let dot = "<circle cx=\"1\" opacity=\"1\"/>\n";
+        let picture = format!("{dot}<text>\n{dot}<text>\n");
+        assert_eq!(compact(&picture), "<circle cx=\"1\"/>\n<text>\n<text>\n");
+    }
+
+    #[test]
     fn a_plot_has_a_panel_per_pod_start_and_a_mark_per_policy() {
         let row = |start, policy, replica_hours| {
             let outcome = Outcome {
@@ -152,7 +200,7 @@ mod tests {
         let picture = svg(&rows, "step").unwrap();
         assert!(picture.starts_with("<svg"));
         assert!(picture.contains("pod start 5 s") && picture.contains("pod start 90 s"));
-        // One each in the legend, and the marks: 2 of ours with a point of their line each, 1 of the HPA.
+        // One each in the legend; 2 defaults of ours, each with a point of the line, and 1 of the HPA.
         let circles = |policy| {
             let RGBColor(red, green, blue) = colour(policy);
             let wanted = format!("#{red:02X}{green:02X}{blue:02X}");
@@ -163,6 +211,6 @@ mod tests {
                 .count()
         };
         assert_eq!(circles(Policy::Ours), 1 + 4);
-        assert_eq!(circles(Policy::Hpa), 1 + 2);
+        assert_eq!(circles(Policy::Hpa), 1 + 1);
     }
 }
