@@ -143,8 +143,8 @@ pub(crate) struct ScalingOptions {
     /// How to print it: the figures and the goals, or all rows.
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) output: Output,
-    /// Write the figures into docs/BENCHMARKS.md, and the plots beside it.
-    #[arg(long)]
+    /// Write the figures into docs/BENCHMARKS.md, and the plots beside it; of all traces, or some would vanish from it.
+    #[arg(long, conflicts_with = "only")]
     pub(crate) write_docs: bool,
 }
 
