@@ -3,7 +3,10 @@
 //! Feature `sim`. Everything is deterministic: the same trace, seed and settings give the same figures. The rules (plant,
 //! arrivals, scores, ties, interpolation) are in `docs/SCALING.md`.
 
+pub mod bench;
+pub mod clairvoyant;
 pub mod contenders;
+pub mod goals;
 pub mod load;
 pub mod ours;
 pub mod peers;

@@ -1,5 +1,7 @@
 //! The command line of `cargo dev`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand, ValueEnum};
 use pathfinder_tests::cluster::{Engine, faults::Fault};
 
@@ -61,6 +63,11 @@ pub(crate) enum Action {
         #[arg(long, default_value = "")]
         filter: String,
     },
+    /// Measure; without a name, say what can be measured.
+    Bench {
+        #[command(subcommand)]
+        bench: Option<Bench>,
+    },
     /// Format every file.
     Fmt,
     /// clippy, with warnings as errors.
@@ -83,6 +90,7 @@ impl Action {
             Self::Demo(options) => !options.inside,
             Self::Kubectl { .. }
             | Self::Helm { .. }
+            | Self::Bench { .. }
             | Self::Fmt
             | Self::Lint
             | Self::Crds
@@ -112,8 +120,37 @@ pub(crate) enum ClusterAction {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// Every autoscaler over every trace: late requests against replica-hours, and the goals.
+    #[command(
+        after_help = "Examples:\n  cargo dev bench scaling --trace step --trace noise\n  cargo dev bench scaling --traces traces/ -o json"
+    )]
+    Scaling(ScalingOptions),
+}
+
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ScalingOptions {
+    /// A folder of NAME.csv with the header `seconds,requests_per_second`; without it, the project's synthetic traces.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) traces: Option<PathBuf>,
+    /// The synthetic traces beside those of the folder.
+    #[arg(long, requires = "traces")]
+    pub(crate) with_synthetic: bool,
+    /// Only this trace; may be given several times.
+    #[arg(long = "trace", value_name = "NAME")]
+    pub(crate) only: Vec<String>,
+    /// How to print it: the figures and the goals, or all rows.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// Write the figures into docs/BENCHMARKS.md, and the plots beside it; of all traces, or some would vanish from it.
+    #[arg(long, conflicts_with = "only")]
+    pub(crate) write_docs: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
+    #[default]
     Table,
     Json,
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
 mod args;
+mod bench;
 mod demo;
 mod suites;
 
@@ -57,6 +58,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Action::Demo(options) => demo::run(&paths, &options),
         Action::Test { suite, filter } => suites::run(&paths, suite, &filter),
+        Action::Bench { bench } => bench::run(bench.as_ref()),
         Action::Fmt => cargo(&["fmt", "--all"]),
         Action::Lint => cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         Action::Crds => cargo(&["run", "-q", "-p", "pathfinder-crds", "--bin", "crdgen", "--", "--write"]),

@@ -1,0 +1,52 @@
+//! `cargo dev bench`: what can be measured, and the way to each.
+
+mod document;
+mod plot;
+mod progress;
+mod scaling;
+mod tables;
+mod traces;
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+use crate::args::{Args, Bench};
+
+pub(crate) fn run(bench: Option<&Bench>) -> anyhow::Result<ExitCode> {
+    match bench {
+        Some(Bench::Scaling(options)) => scaling::run(options)?,
+        None => println!("{}", listed()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+// As the command line says it, so that none is forgotten.
+fn listed() -> String {
+    let command = Args::command();
+    let benches = command
+        .find_subcommand("bench")
+        .into_iter()
+        .flat_map(clap::Command::get_subcommands);
+    benches
+        .map(|bench| {
+            let about = bench.get_about().map(ToString::to_string).unwrap_or_default();
+            format!("cargo dev bench {:<10} {about}", bench.get_name())
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_names_every_bench() {
+        assert!(
+            listed().starts_with("cargo dev bench scaling    Every autoscaler"),
+            "{}",
+            listed()
+        );
+    }
+}
