@@ -30,6 +30,9 @@ pub(super) const ENVELOPES: usize = HOLDS_SECONDS.len() * KINDS.len();
 /// Candidates: every envelope with every margin.
 pub(super) const CANDIDATES: usize = ENVELOPES * MARGINS.len();
 
+/// The first candidates, which look at nothing beside what they hold.
+pub(super) const ONLY_HELD: usize = HOLDS_SECONDS.len() * MARGINS.len();
+
 /// The first candidates of the kinds that do not look at the time of day.
 pub(super) const WITHOUT_SEASON: usize = HOLDS_SECONDS.len() * 2 * MARGINS.len();
 

@@ -42,9 +42,6 @@ const TREND_LONGEST: Duration = Duration::from_secs(45);
 /// Samples before the present one that the trend needs.
 const TREND_SAMPLES: usize = 3;
 
-/// The part of a rise that must lie in the oldest and in the newest of the samples: a third would be an even slope.
-const TREND_PART: f64 = 0.1;
-
 /// A trend adds at most this part of the load.
 const TREND_MOST: f64 = 1.0;
 
@@ -189,19 +186,16 @@ impl Learning {
         self.recent[0] = Some((sample.now, sample.load.get()));
     }
 
-    /// The load at the end of the horizon, if it goes on rising as it did over the last samples. A step, which rises in one
-    /// or two of them only, is no slope: a part of the rise must lie in the oldest and in the newest of them.
+    /// The load at the end of the horizon, if it goes on rising as it did over the last samples.
     fn trend(&self, load: f64, horizon: Duration, now: Timestamp) -> f64 {
-        let [Some((_, newer)), Some((_, older)), Some((at, oldest))] = self.recent else {
+        let [.., Some((at, oldest))] = self.recent else {
             return load;
         };
         let seconds = span::elapsed(at, now).as_secs_f64();
         if seconds <= 0.0 || seconds > TREND_LONGEST.as_secs_f64() {
             return load;
         }
-        let (rise, part) = (load - oldest, TREND_PART * (load - oldest));
-        let steady = rise > 0.0 && older - oldest >= part && load - newer >= part;
-        let slope = if steady { rise / seconds } else { 0.0 };
+        let slope = ((load - oldest) / seconds).max(0.0);
         load + (slope * horizon.as_secs_f64()).min(load * TREND_MOST)
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::candidates::{CANDIDATES, Candidate, ENVELOPES, HOLDS_SECONDS, WITHOUT_SEASON, margins};
+use super::candidates::{CANDIDATES, Candidate, ENVELOPES, HOLDS_SECONDS, ONLY_HELD, WITHOUT_SEASON, margins};
 use super::extreme::{Extreme, Side};
 use super::{Sample, with_headroom};
 use crate::policy::{ForecastUse, Policy};
@@ -222,9 +222,11 @@ impl Cost {
 
 /// The cheapest of those that the policy allows.
 fn best_of(policy: &Policy, cost: impl Fn(Candidate) -> f32) -> Candidate {
-    let allowed = match policy.forecast() {
-        ForecastUse::Followed => CANDIDATES,
-        ForecastUse::Ignored => WITHOUT_SEASON,
+    let allowed = match (policy.latency_target(), policy.forecast()) {
+        // Nothing says what is late: what replicas serve well leaves room for a step, and no slope is guessed.
+        (None, _) => ONLY_HELD,
+        (Some(_), ForecastUse::Followed) => CANDIDATES,
+        (Some(_), ForecastUse::Ignored) => WITHOUT_SEASON,
     };
     // The spec's cooldown is the longest that anything is held.
     let longest = policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0]));
