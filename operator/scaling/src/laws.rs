@@ -11,21 +11,11 @@ use crate::fallback;
 use crate::latency::Finding;
 use crate::memory::Memory;
 use crate::observation::Observation;
-use crate::record::{
-    Forecast, LatencyNotScalable, Limit, Reason, Scheduled, SignalName, SignalRow, SignalRows, Verdict,
-};
+use crate::plans::Plans;
+use crate::record::{LatencyNotScalable, Limit, Reason, SignalName, SignalRow, SignalRows, Verdict};
 use crate::situation::Situation;
 use crate::span;
 use crate::units::Replicas;
-
-/// What is asked for by the time of day, not by the present.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Plans {
-    /// The schedule that asks for the most.
-    pub(crate) schedule: Option<Scheduled>,
-    /// What is usual soon.
-    pub(crate) forecast: Option<Forecast>,
-}
 
 /// The laws, the plainest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

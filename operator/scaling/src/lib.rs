@@ -23,6 +23,7 @@ mod learning;
 mod memory;
 mod observation;
 mod peaks;
+mod plans;
 mod policy;
 mod record;
 mod schedule;
@@ -36,10 +37,11 @@ mod units;
 mod window;
 mod words;
 
-pub use decide::decide;
+pub use decide::{decide, decide_scheduled};
 pub use decision::{Action, Applies, Decision};
 pub use memory::Memory;
 pub use observation::{Ceilings, Observation, Rollout, SlowPod, Suspects};
+pub use plans::MOST_SCHEDULES;
 pub use policy::{CapacityBounds, Fallback, ForecastUse, Mode, Movement, Policy, PolicyError, PolicyInput, SignalRole};
 pub use record::{
     Direction, Effect, Forecast, LatencyNotScalable, Limit, Limits, Need, Reason, Record, ScheduleName, Scheduled,

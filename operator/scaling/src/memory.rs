@@ -14,6 +14,7 @@ use crate::clock::{Clock, Tick};
 use crate::latency::Guard;
 use crate::learning::Learning;
 use crate::observation::Observation;
+use crate::plans::Calendar;
 use crate::policy::{Mode, Policy};
 use crate::signal::Signal;
 use crate::units::Replicas;
@@ -34,6 +35,7 @@ pub struct Memory {
     pub(crate) latency: Guard,
     pub(crate) burst: Burst,
     pub(crate) learning: Learning,
+    pub(crate) calendar: Calendar,
 }
 
 /// The floor as far as it is known.
