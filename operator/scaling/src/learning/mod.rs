@@ -123,15 +123,15 @@ impl Learning {
         let chosen = self.shadows.chosen(policy);
         let load = sample.load.get();
         let hold = Duration::from_secs(u64::from(chosen.hold_seconds()));
-        let held = self.held(chosen, sample.now).max(load);
+        let peak = self.held(chosen, sample.now).max(load);
         let seen = match chosen.kind() {
-            Kind::Held => held,
-            Kind::Trend | Kind::Season => held.max(self.trend(load, sample.horizon, sample.now)),
+            Kind::Held => peak,
+            Kind::Trend | Kind::Season => peak.max(self.trend(load, sample.horizon, sample.now)),
         };
         let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(load);
         Prepared {
             load: RequestsPerSecond::saturating(ready),
-            margin: if held > 0.0 { (ready / held).max(1.0) } else { 1.0 },
+            margin: if peak > 0.0 { (ready / peak).max(1.0) } else { 1.0 },
             hold,
         }
     }

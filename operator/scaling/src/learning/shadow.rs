@@ -87,9 +87,9 @@ impl Charge {
         }
     }
 
-    /// Replicas for a load to be ready for, within the bounds.
-    fn replicas(&self, load: f32) -> f32 {
-        ((load + self.root * load.sqrt()) / self.capacity)
+    /// Replicas for a load to be ready for, within the bounds; its root is given, because it is a product of few.
+    fn replicas(&self, load: f32, root: f32) -> f32 {
+        ((load + self.root * root) / self.capacity)
             .ceil()
             .max(self.bounds.0)
             .min(self.bounds.1)
@@ -130,6 +130,7 @@ impl Shadows {
         }
         let keep = (-seconds / HALF_LIFE_SECONDS).exp2();
         let margins = margins();
+        let roots = margins.map(f32::sqrt);
         let by_envelope = self
             .costs
             .chunks_exact_mut(margins.len())
@@ -137,14 +138,16 @@ impl Shadows {
             .zip(&self.envelopes);
         for ((costs, ready), envelope) in by_envelope {
             let ready = ready.value().map_or(*envelope, narrow);
-            for (cost, margin) in costs.iter_mut().zip(margins) {
-                let supply = charge.replicas(ready * margin) * charge.capacity;
+            let (ready_root, envelope_root) = (ready.sqrt(), envelope.sqrt());
+            for ((cost, margin), root) in costs.iter_mut().zip(margins).zip(roots) {
+                let supply = charge.replicas(ready * margin, ready_root * root) * charge.capacity;
                 let late = cost.late_share(charge, supply, seconds);
-                cost.replicas = cost.replicas * keep + charge.replicas(envelope * margin) * seconds;
+                cost.replicas =
+                    cost.replicas * keep + charge.replicas(envelope * margin, envelope_root * root) * seconds;
                 cost.late = cost.late * keep + late * charge.load / charge.capacity * seconds;
             }
         }
-        self.followed = self.cheapest(policy, charge.price);
+        self.followed = Some(self.cheapest(policy, charge.price));
     }
 
     /// Lets every candidate order for what is held, where the load is going, and what is usual soon.
@@ -190,7 +193,7 @@ impl Shadows {
         self.envelopes = [charge.load; ENVELOPES];
     }
 
-    fn cheapest(&self, policy: &Policy, price: f32) -> Option<Candidate> {
+    fn cheapest(&self, policy: &Policy, price: f32) -> Candidate {
         let total = |candidate: Candidate| {
             self.costs
                 .get(candidate.number())
@@ -200,7 +203,7 @@ impl Shadows {
         let stays = self
             .followed
             .filter(|followed| total(best) >= total(*followed) * CHEAPER);
-        Some(stays.unwrap_or(best))
+        stays.unwrap_or(best)
     }
 }
 

@@ -127,6 +127,12 @@ pub(crate) enum Bench {
         after_help = "Examples:\n  cargo dev bench scaling --trace step --trace noise\n  cargo dev bench scaling --traces traces/ -o json"
     )]
     Scaling(ScalingOptions),
+    /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
+    Decide {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+    },
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -174,6 +180,8 @@ pub(crate) enum Suite {
     All,
     /// Format, lints, documentation, unit tests, drift, layering, licences: no cluster.
     Fast,
+    /// The decision engine, the simulator, the peers, the bench and `simulate`: no cluster.
+    Scaling,
     /// The cluster suite.
     Cluster,
     /// down and up: nothing is left over, and it comes back.

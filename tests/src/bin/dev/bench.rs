@@ -1,5 +1,6 @@
 //! `cargo dev bench`: what can be measured, and the way to each.
 
+mod decide;
 mod document;
 mod plot;
 mod progress;
@@ -16,6 +17,7 @@ use crate::args::{Args, Bench};
 pub(crate) fn run(bench: Option<&Bench>) -> anyhow::Result<ExitCode> {
     match bench {
         Some(Bench::Scaling(options)) => scaling::run(options)?,
+        Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),
     }
     Ok(ExitCode::SUCCESS)

@@ -24,6 +24,18 @@ use serde_json::Value;
 
 use crate::args::Suite;
 
+// Test targets that need no cluster.
+const OUTSIDE: &[&str] = &["generated", "layering", "stores", "commands"];
+const OF_SCALING: &[&str] = &[
+    "allocations",
+    "properties",
+    "scenarios",
+    "schedule_properties",
+    "schedule_refusals",
+    "schedules",
+    "simulate",
+];
+
 const CARGO_DENY: &str = "0.20.2";
 const NODES: usize = 3;
 // They wait most of the time; the nodes' memory bounds how many stacks there may be at once.
@@ -53,6 +65,9 @@ pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<E
     let mut count = Count::default();
     if matches!(suite, Suite::All | Suite::Fast) {
         fast(paths, &mut count)?;
+    }
+    if suite == Suite::Scaling {
+        scaling(paths, &mut count)?;
     }
     if count.failed == 0 && matches!(suite, Suite::All | Suite::DownUp) {
         stage("nothing is left over after down, and up comes back", &mut count, |_| {
@@ -109,29 +124,9 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     });
     // Everything but the cluster suite: it needs a cluster.
     stage("unit, property, snapshot, drift and layering tests", count, |count| {
-        let mut tests = vec![
-            "test",
-            "--workspace",
-            "--lib",
-            "--bins",
-            "--test",
-            "generated",
-            "--test",
-            "layering",
-        ];
-        tests.extend([
-            "--test",
-            "properties",
-            "--test",
-            "scenarios",
-            "--test",
-            "stores",
-            "--test",
-            "commands",
-            "--test",
-            "simulate",
-        ]);
-        tested(cargo_command(&tests), count)
+        let mut words = vec!["test", "--workspace", "--lib", "--bins"];
+        words.extend(OUTSIDE.iter().chain(OF_SCALING).flat_map(|target| ["--test", *target]));
+        tested(cargo_command(&words), count)
     });
     stage("one crypto provider: no ring in the tree", count, |_| {
         let tree = process::read(cargo_command(&["tree", "-i", "ring"])).unwrap_or_default();
@@ -157,6 +152,26 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
             }
         );
         Ok(())
+    });
+    Ok(())
+}
+
+// The engine and what is built around it, without the rest of the fast stage.
+fn scaling(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
+    packages::ensure(paths, packages::BROWSERS)?;
+    stage("the decision engine, the simulator and the bench", count, |count| {
+        let mut words = vec![
+            "test",
+            "-p",
+            "pathfinder-scaling",
+            "-p",
+            "kubectl-pathfinder",
+            "-p",
+            "pathfinder-tests",
+        ];
+        words.extend(["--lib", "--bins"]);
+        words.extend(OF_SCALING.iter().flat_map(|target| ["--test", *target]));
+        tested(cargo_command(&words), count)
     });
     Ok(())
 }
