@@ -18,7 +18,7 @@ fn policy() -> Policy {
     Policy::parse(PolicyInput {
         max_replicas: 40,
         latency_target: Some(Duration::from_millis(500)),
-        scale_down_cooldown: Duration::from_mins(1),
+        scale_down_cooldown: Some(Duration::from_mins(1)),
         fallback: Some(Fallback {
             after: Duration::from_secs(20),
             replicas: 6,

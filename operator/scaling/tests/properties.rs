@@ -135,7 +135,7 @@ fn input() -> impl Strategy<Value = PolicyInput> {
                 max_replicas: bounds.0 + bounds.1,
                 per_replica: bounds.2,
                 scale_up_cooldown: cooldowns.0,
-                scale_down_cooldown: cooldowns.1,
+                scale_down_cooldown: Some(cooldowns.1),
                 up_percent_max: steps.0,
                 down_percent_max: steps.1,
                 change_budget_per_hour: steps.2,
@@ -224,7 +224,7 @@ fn any_policy() -> impl Strategy<Value = PolicyInput> {
             per_replica: if numbers.2.is_finite() { numbers.2.abs() } else { 1.0 },
             up_percent_max: numbers.3,
             change_budget_per_hour: numbers.4,
-            scale_down_cooldown: durations.0,
+            scale_down_cooldown: Some(durations.0),
             min_down_window: durations.1,
             max_sample_gap: durations.2,
             pod_start: durations.3,
@@ -504,7 +504,7 @@ proptest! {
         let policy = Policy::parse(PolicyInput { mode: Mode::Auto, latency_target: None, ..input }).unwrap();
         let per_replica = policy.per_replica().get();
         let window = i64::try_from(policy.down_window().as_secs()).unwrap();
-        let cooldown = i64::try_from(policy.scale_down_cooldown().as_secs()).unwrap();
+        let cooldown = i64::try_from(policy.scale_down_cooldown().unwrap_or_default().as_secs()).unwrap();
         let mut history = History::new(policy, Some(policy.clamp(Replicas::new(floor)).get()));
         let mut ledger = Ledger::default();
         for step in steps {

@@ -236,7 +236,7 @@ fn a_replica_that_serves_more_than_the_spec_says_is_found_out_within_bounds() {
 #[test]
 fn what_latency_added_goes_once_it_was_within_its_target_for_a_hold() {
     let mut story = Story::with_latency_at_floor(8);
-    story.input.scale_down_cooldown = Duration::from_secs(300);
+    story.input.scale_down_cooldown = Some(Duration::from_secs(300));
     story.world.latency = Some(latency(0.9));
     story.ticks(5, load(690.0));
     assert_eq!(story.floor, Some(replicas(9)), "759 need 8, and one for latency");

@@ -199,7 +199,7 @@ fn demand_beyond_the_maximum_is_said() {
 fn changes_have_a_budget_for_decreases_and_none_for_increases() {
     let mut story = Story::at_floor(2);
     story.input.change_budget_per_hour = 3;
-    story.input.scale_down_cooldown = std::time::Duration::ZERO;
+    story.input.scale_down_cooldown = Some(std::time::Duration::ZERO);
     for (up, down) in [(390.0, 50.0), (390.0, 50.0)] {
         story.ticks(60, load(up));
         story.ticks(300, load(down));
