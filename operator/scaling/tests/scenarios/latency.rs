@@ -5,7 +5,7 @@ use std::time::Duration;
 use pathfinder_scaling::{Decision, Ratio, Reason, Signal, SignalRole, SlowPod, Suspect};
 
 use crate::story::{
-    COOLDOWN_SECONDS, LONG_SECONDS, Story, TICK_SECONDS, WINDOW_SECONDS, asked, latency, limits, load, need, replicas,
+    LONG_SECONDS, Story, TICK_SECONDS, WINDOW_SECONDS, asked, latency, limits, load, need, replicas,
 };
 
 const LOAD: f64 = 560.0;
@@ -20,7 +20,7 @@ fn tick_with_weak_pods(story: &mut Story) -> Decision {
 /// 560 requests/s on 7: 80 requests/s each, a utilisation of exactly 0.8. With the root of 560 / 0.5 they are 593, for
 /// which demand asks for 6.
 fn with_weak_pods() -> Story {
-    let mut story = Story::with_latency_at_floor(7).without_margin();
+    let mut story = Story::with_latency_at_floor(7).without_margin().with_cooldown(120);
     story.input.scale_up_cooldown = Duration::ZERO;
     story.pod_start_seconds = 20;
     story
