@@ -232,7 +232,11 @@ mod tests {
     #[test]
     fn a_plan_below_demand_says_nothing() {
         let (with, without) = (record(load(590.0), scheduled(6)), record(load(590.0), Plans::default()));
-        assert!(with.sentence().starts_with("7 replicas for a burst: 590 requests/s now, "), "{with}");
+        assert!(
+            with.sentence()
+                .starts_with("7 replicas for a burst: 590 requests/s now, "),
+            "{with}"
+        );
         assert_eq!(with.sentence(), without.sentence());
     }
 

@@ -141,7 +141,10 @@ fn required(situation: &Situation<'_>) -> Option<Limit> {
 
 fn cooldown(situation: &Situation<'_>, memory: &Memory) -> Option<Limit> {
     let cooldown = situation.policy.scale_down_cooldown();
-    let routine = memory.last_routine_increase.zip(cooldown).map(|(at, cooldown)| span::after(at, cooldown));
+    let routine = memory
+        .last_routine_increase
+        .zip(cooldown)
+        .map(|(at, cooldown)| span::after(at, cooldown));
     // Nobody knows when the last increase before the beginning was: it may have been a moment before.
     let beginning = memory.began.map(|at| span::after(at, situation.policy.longest_hold()));
     let until = routine.max(beginning)?;

@@ -110,9 +110,8 @@ impl Candidate {
             + 0.02 * horizon
             + 0.004 * margin * hold
             + 0.013 * hold * hold;
-        let late = -2.55 - 1.312 * margin - 0.197 * hold + 0.541 * horizon
-            - 0.147 * margin * hold
-            - 0.011 * hold * hold;
+        let late =
+            -2.55 - 1.312 * margin - 0.197 * hold + 0.541 * horizon - 0.147 * margin * hold - 0.011 * hold * hold;
         (replicas.exp(), late.exp())
     }
 }

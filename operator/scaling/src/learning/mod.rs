@@ -193,7 +193,11 @@ impl Learning {
         let oldest = self.recent[TREND_SAMPLES - 1].filter(|(at, _)| span::elapsed(*at, now) <= TREND_LONGEST);
         let slope = oldest.map_or(0.0, |(at, before)| {
             let seconds = span::elapsed(at, now).as_secs_f64();
-            if seconds > 0.0 { ((load - before) / seconds).max(0.0) } else { 0.0 }
+            if seconds > 0.0 {
+                ((load - before) / seconds).max(0.0)
+            } else {
+                0.0
+            }
         });
         load + (slope * horizon.as_secs_f64()).min(load * TREND_MOST)
     }
@@ -273,12 +277,20 @@ mod tests {
     /// of which the trend leaves a fifth.
     fn ramps(second: i64) -> f64 {
         let ramp = i32::try_from(second % 1200).unwrap();
-        if ramp < 200 { 1000.0 + 0.1 * f64::from(ramp).powi(2) } else { 1000.0 }
+        if ramp < 200 {
+            1000.0 + 0.1 * f64::from(ramp).powi(2)
+        } else {
+            1000.0
+        }
     }
 
     /// 500, and 3000 from nine to ten every day.
     fn daily(second: i64) -> f64 {
-        if (9 * HOUR..10 * HOUR).contains(&(second % DAY)) { 3000.0 } else { 500.0 }
+        if (9 * HOUR..10 * HOUR).contains(&(second % DAY)) {
+            3000.0
+        } else {
+            500.0
+        }
     }
 
     proptest! {

@@ -318,7 +318,10 @@ mod tests {
                 assert!(high.0 >= low.0 && high.1 <= low.1, "{pair:?}: {low:?} {high:?}");
             }
         }
-        assert!(chosen(0.99999)[0].0 > chosen(0.5)[0].0, "and it is not the same for all");
+        assert!(
+            chosen(0.99999)[0].0 > chosen(0.5)[0].0,
+            "and it is not the same for all"
+        );
     }
 
     #[test]
@@ -334,7 +337,10 @@ mod tests {
                 shadows.followed = Some(Candidate::new(number));
                 let followed = shadows.cheapest(&policy, price(&policy)).unwrap();
                 for chosen in [shadows.chosen(&policy), Shadows::default().chosen(&policy), followed] {
-                    assert!(u64::from(chosen.hold_seconds()) <= cooldown.max(5), "{cooldown}: {chosen:?}");
+                    assert!(
+                        u64::from(chosen.hold_seconds()) <= cooldown.max(5),
+                        "{cooldown}: {chosen:?}"
+                    );
                 }
             }
         }
@@ -366,14 +372,16 @@ mod tests {
             latency_target: Some(Duration::from_nanos(1)),
             ..input()
         });
-        let shadows = lived(&extreme, |second| if second % 50 == 0 { 0.0 } else { f64::MAX }, |_| f64::MAX);
-        let costs = &shadows.costs;
-        assert!(
-            costs
-                .iter()
-                .all(|cost| [cost.replicas, cost.late, cost.backlog, cost.replicas + 1e4 * cost.late]
-                    .iter()
-                    .all(|sum| sum.is_finite()))
+        let shadows = lived(
+            &extreme,
+            |second| if second % 50 == 0 { 0.0 } else { f64::MAX },
+            |_| f64::MAX,
         );
+        let costs = &shadows.costs;
+        assert!(costs.iter().all(|cost| {
+            [cost.replicas, cost.late, cost.backlog, cost.replicas + 1e4 * cost.late]
+                .iter()
+                .all(|sum| sum.is_finite())
+        }));
     }
 }

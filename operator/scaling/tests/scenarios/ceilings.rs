@@ -65,7 +65,10 @@ fn one_increase_is_no_larger_than_the_spec_allows() {
     // Twice as many at a time.
     for most in [4, 8, 16] {
         let decision = story.tick(load(1500.0));
-        assert_eq!((decision.floor, limits(&decision.record)), (replicas(most), vec!["StepUp"]));
+        assert_eq!(
+            (decision.floor, limits(&decision.record)),
+            (replicas(most), vec!["StepUp"])
+        );
     }
     let last = story.tick(load(1500.0));
     assert_eq!(last.floor, asked(&last).min(replicas(32)));

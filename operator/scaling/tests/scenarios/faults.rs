@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use pathfinder_scaling::{Action, Fallback, InvalidReason, MissingReason, Rollout, Signal, SignalRole};
 
 use crate::story::{
-    COOLDOWN_SECONDS, LONG_SECONDS, Story, TICK_SECONDS, UNREACHABLE, WINDOW_SECONDS, asked, latency, limits, load, need,
-    replicas,
+    COOLDOWN_SECONDS, LONG_SECONDS, Story, TICK_SECONDS, UNREACHABLE, WINDOW_SECONDS, asked, latency, limits, load,
+    need, replicas,
 };
 
 #[test]
@@ -147,7 +147,10 @@ fn a_required_latency_that_cannot_be_read_holds_every_decrease() {
     let peak = story.floor.unwrap();
     let night = story.ticks(LONG_SECONDS, load(0.0));
     assert_eq!((night.floor, limits(&night.record)[0]), (peak, "SignalRequired"));
-    let words = format!("held at {} because latency is Required and cannot be used: ", peak.get());
+    let words = format!(
+        "held at {} because latency is Required and cannot be used: ",
+        peak.get()
+    );
     assert!(night.record.sentence().starts_with(&words), "{}", night.record);
 }
 
@@ -217,10 +220,7 @@ fn a_clock_that_jumps_ten_minutes_either_way_ends_no_cooldown_and_no_hold() {
         story.now += jump;
         let seconds = 60 + story.seconds_until_lower(load(50.0)).unwrap();
         // A jump forward counts as one sample gap, 15 s, of which the tick itself was 5; one back as nothing.
-        assert!(
-            (300 - 15..=300 + TICK_SECONDS).contains(&seconds),
-            "{jump}: {seconds}"
-        );
+        assert!((300 - 15..=300 + TICK_SECONDS).contains(&seconds), "{jump}: {seconds}");
 
         let mut story = Story::at_floor(2);
         let hold = need(&story.ticks(300, load(590.0)).record).hold_seconds;

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use pathfinder_scaling::{Decision, Ratio, Reason, Signal, SignalRole, SlowPod, Suspect};
 
-use crate::story::{
-    LONG_SECONDS, Story, TICK_SECONDS, WINDOW_SECONDS, asked, latency, limits, load, need, replicas,
-};
+use crate::story::{LONG_SECONDS, Story, TICK_SECONDS, WINDOW_SECONDS, asked, latency, limits, load, need, replicas};
 
 const LOAD: f64 = 560.0;
 
@@ -238,7 +236,11 @@ fn a_replica_that_serves_more_than_the_spec_says_is_found_out_within_bounds() {
     let need = need(&found.record);
     // 1.4 times what the spec says and no more, though latency has room for 520 each.
     assert!((need.per_replica.get() - 140.0).abs() < 0.1, "{}", found.record);
-    assert!(f64::from(need.replicas.get()) < need.prepared_for.get() / 100.0, "{}", found.record);
+    assert!(
+        f64::from(need.replicas.get()) < need.prepared_for.get() / 100.0,
+        "{}",
+        found.record
+    );
 }
 
 #[test]
@@ -246,7 +248,11 @@ fn what_latency_added_goes_once_it_was_within_its_target_for_a_hold() {
     let mut story = Story::with_latency_at_floor(8).without_margin().with_cooldown(300);
     story.world.latency = Some(latency(0.9));
     story.ticks(5, load(690.0));
-    assert_eq!(story.floor, Some(replicas(9)), "690 and the root of 1380 need 8, and one for latency");
+    assert_eq!(
+        story.floor,
+        Some(replicas(9)),
+        "690 and the root of 1380 need 8, and one for latency"
+    );
     story.world.latency = Some(latency(0.2));
     let seconds = story.seconds_until_lower(load(500.0)).unwrap();
     assert!(seconds >= 300, "{seconds}");

@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use pathfinder_scaling::{Action, Applies, Decision, Memory, Mode, Reason};
 
 use crate::story::{
-    COOLDOWN_SECONDS, HOLD_SLACK_SECONDS, LONG_SECONDS, Story, TICK_SECONDS, UNREACHABLE, WINDOW_SECONDS, asked, latency, limits,
-    load, need, replicas, same_json,
+    COOLDOWN_SECONDS, HOLD_SLACK_SECONDS, LONG_SECONDS, Story, TICK_SECONDS, UNREACHABLE, WINDOW_SECONDS, asked,
+    latency, limits, load, need, replicas, same_json,
 };
 
 #[test]
@@ -17,7 +17,11 @@ fn a_step_is_answered_on_the_first_fresh_sample_whatever_the_cooldowns() {
     let before = story.floor.unwrap();
     let raised = story.tick(load(250.0));
     assert_eq!((raised.floor, raised.action), (asked(&raised), Action::Raise));
-    assert!(raised.floor >= replicas(3) && raised.floor > before, "{}", raised.record);
+    assert!(
+        raised.floor >= replicas(3) && raised.floor > before,
+        "{}",
+        raised.record
+    );
     // 1200 alone need 12, which is far over what is there.
     let again = story.tick(load(1200.0));
     assert_eq!(
@@ -26,7 +30,10 @@ fn a_step_is_answered_on_the_first_fresh_sample_whatever_the_cooldowns() {
     );
     assert!(again.floor >= replicas(12), "{}", again.record);
     assert_eq!(limits(&again.record), Vec::<&str>::new());
-    let words = format!("{} replicas for a burst: 1200 requests/s now, ready for ", again.floor.get());
+    let words = format!(
+        "{} replicas for a burst: 1200 requests/s now, ready for ",
+        again.floor.get()
+    );
     assert!(again.record.sentence().starts_with(&words), "{}", again.record);
     assert_eq!(story.tick(load(1200.0)).action, Action::Hold);
 }
@@ -41,11 +48,18 @@ fn a_burst_is_held_for_its_hold_and_then_let_go_in_steps_without_the_cooldown() 
     assert!(matches!(kept.record.reason, Reason::Demand(_)), "{}", kept.record);
     let words = format!("{peak} replicas: 0 requests/s now, ready for ");
     assert!(kept.record.sentence().starts_with(&words), "{}", kept.record);
-    assert!(kept.record.sentence().contains("(590 were seen within "), "{}", kept.record);
+    assert!(
+        kept.record.sentence().contains("(590 were seen within "),
+        "{}",
+        kept.record
+    );
     let seconds = TICK_SECONDS + story.seconds_until_lower(load(0.0)).unwrap();
     let held = std::time::Duration::from_secs(seconds).as_secs_f64();
     assert!(held >= hold, "lowered after {seconds} s");
-    assert!(seconds <= COOLDOWN_SECONDS + HOLD_SLACK_SECONDS, "lowered after {seconds} s");
+    assert!(
+        seconds <= COOLDOWN_SECONDS + HOLD_SLACK_SECONDS,
+        "lowered after {seconds} s"
+    );
     // At most half at once, rounded down.
     assert_eq!(story.floor, Some(replicas(peak - peak / 2)));
     assert_eq!(
@@ -86,7 +100,11 @@ fn a_load_that_comes_back_in_time_costs_nothing() {
         let hold = need(&stood.record).hold_seconds;
         assert!(hold > 50.0, "{}", stood.record);
         let away = story.ticks(50, load(50.0));
-        assert!(away.floor >= stood.floor.min(asked(&away)) && away.floor >= replicas(6), "{}", away.record);
+        assert!(
+            away.floor >= stood.floor.min(asked(&away)) && away.floor >= replicas(6),
+            "{}",
+            away.record
+        );
         stood = story.ticks(60, load(590.0));
     }
 }
@@ -284,7 +302,10 @@ fn a_record_survives_being_served_as_json() {
         let decision = story.tick(signal);
         let json = serde_json::to_string(&decision).unwrap();
         let read: Decision = serde_json::from_str(&json).unwrap();
-        let (read, kept) = (serde_json::to_value(&read).unwrap(), serde_json::to_value(&decision).unwrap());
+        let (read, kept) = (
+            serde_json::to_value(&read).unwrap(),
+            serde_json::to_value(&decision).unwrap(),
+        );
         assert!(same_json(&read, &kept), "{json}");
     }
     let row = serde_json::to_value(story.tick(UNREACHABLE).record.signals[0]).unwrap();

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pathfinder_scaling::{
-    Decision, Memory, MissingReason, Need, Observation, Policy, PolicyInput, Reason, Record, Replicas, Seconds, Signal, decide,
+    Decision, Memory, MissingReason, Need, Observation, Policy, PolicyInput, Reason, Record, Replicas, Seconds, Signal,
+    decide,
 };
 use serde_json::Value;
 
