@@ -97,11 +97,7 @@ fn bucket(seconds: u32, now: Timestamp) -> i64 {
     now.as_millisecond().div_euclid(width_millis)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a remainder of sixteen"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of sixteen")]
 fn place(bucket: i64) -> usize {
     bucket.rem_euclid(length()) as usize
 }

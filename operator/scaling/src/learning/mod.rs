@@ -123,17 +123,17 @@ impl Learning {
         let chosen = self.shadows.chosen(policy);
         let load = sample.load.get();
         let hold = Duration::from_secs(u64::from(chosen.hold_seconds()));
-        let held = self.held(chosen, sample.now).max(load);
+        let most = self.held(chosen, sample.now).max(load);
         let seen = match chosen.kind() {
-            Kind::Held => held,
-            Kind::Trend | Kind::Season => held.max(self.trend(load, sample.horizon, sample.now)),
+            Kind::Held => most,
+            Kind::Trend | Kind::Season => most.max(self.trend(load, sample.horizon, sample.now)),
         };
         let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(load);
-        let margin = if held > 0.0 { ready / held } else { 1.0 };
+        let margin = if most > 0.0 { ready / most } else { 1.0 };
         Prepared {
             load: RequestsPerSecond::saturating(ready),
             // Finite, also for a load that has all but gone.
-            margin: margin.max(1.0).min(f64::MAX),
+            margin: margin.clamp(1.0, f64::MAX),
             hold,
         }
     }

@@ -80,11 +80,7 @@ fn bin(wall: Timestamp) -> i64 {
     wall.as_second().div_euclid(BIN_SECONDS)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a remainder of two thousand"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of two thousand")]
 fn place(bin: i64) -> usize {
     bin.rem_euclid(WEEK) as usize
 }

@@ -144,7 +144,7 @@ impl Shadows {
                 cost.late = cost.late * keep + late * charge.load / charge.capacity * seconds;
             }
         }
-        self.followed = self.cheapest(policy, charge.price);
+        self.followed = Some(self.cheapest(policy, charge.price));
     }
 
     /// Lets every candidate order for what is held, where the load is going, and what is usual soon.
@@ -191,7 +191,7 @@ impl Shadows {
         self.envelopes = [charge.load; ENVELOPES];
     }
 
-    fn cheapest(&self, policy: &Policy, price: f32) -> Option<Candidate> {
+    fn cheapest(&self, policy: &Policy, price: f32) -> Candidate {
         let total = |candidate: Candidate| {
             self.costs
                 .get(candidate.number())
@@ -202,7 +202,7 @@ impl Shadows {
             .followed
             .filter(|followed| is_allowed(policy, *followed))
             .filter(|followed| total(best) >= total(*followed) * CHEAPER);
-        Some(stays.unwrap_or(best))
+        stays.unwrap_or(best)
     }
 }
 
@@ -307,7 +307,7 @@ mod tests {
         shadows.followed = None;
         let chosen = |objective: f64| {
             let policy = policy(PolicyInput { objective, ..input() });
-            let learned = shadows.cheapest(&policy, price(&policy)).unwrap();
+            let learned = shadows.cheapest(&policy, price(&policy));
             let cost = shadows.costs[learned.number()];
             let (replicas, late) = Shadows::default().chosen(&policy).prior(40.0);
             [(cost.replicas, cost.late), (replicas, late)]
@@ -335,7 +335,7 @@ mod tests {
             for number in 0..CANDIDATES {
                 let mut shadows = learned.clone();
                 shadows.followed = Some(Candidate::new(number));
-                let followed = shadows.cheapest(&policy, price(&policy)).unwrap();
+                let followed = shadows.cheapest(&policy, price(&policy));
                 for chosen in [shadows.chosen(&policy), Shadows::default().chosen(&policy), followed] {
                     assert!(
                         u64::from(chosen.hold_seconds()) <= cooldown.max(5),
@@ -358,7 +358,7 @@ mod tests {
         let mut shadows = lived(&followed, bursty, ahead);
         assert_eq!(shadows.chosen(&followed).kind(), Kind::Season);
         assert_ne!(shadows.chosen(&ignored).kind(), Kind::Season);
-        shadows.followed = shadows.cheapest(&ignored, price(&ignored));
+        shadows.followed = Some(shadows.cheapest(&ignored, price(&ignored)));
         assert_ne!(shadows.followed.map(Candidate::kind), Some(Kind::Season));
         assert_ne!(lived(&ignored, bursty, ahead).chosen(&ignored).kind(), Kind::Season);
     }

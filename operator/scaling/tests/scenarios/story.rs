@@ -155,12 +155,13 @@ pub(crate) fn asked(decision: &Decision) -> Replicas {
 
 /// How the load was read.
 pub(crate) fn need(record: &Record) -> Need {
-    match record.reason {
-        Reason::Demand(need) | Reason::Held(need) | Reason::Burst { need, .. } | Reason::Latency { need, .. } => need,
-        Reason::Schedule(_) | Reason::Forecast(_) | Reason::Fallback { .. } | Reason::NoData { .. } => {
-            panic!("no load: {record}")
+    let found = match record.reason {
+        Reason::Demand(need) | Reason::Held(need) | Reason::Burst { need, .. } | Reason::Latency { need, .. } => {
+            Some(need)
         }
-    }
+        Reason::Schedule(_) | Reason::Forecast(_) | Reason::Fallback { .. } | Reason::NoData { .. } => None,
+    };
+    found.unwrap()
 }
 
 /// Whether two texts of JSON say the same: as it is read here a number is exact to fifteen digits, not to the last bit.
