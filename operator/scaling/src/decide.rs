@@ -38,7 +38,7 @@ use crate::units::Replicas;
 ///     ..Observation::of(load)
 /// };
 /// let (decision, _memory) = decide(&policy, Memory::default(), &observation, Timestamp::UNIX_EPOCH);
-/// // 590 and a margin of a tenth are 649, which seven replicas of 100 serve.
+/// // Six replicas of 100 would serve 590 today; the seventh is for what may come before an eighth could be ready.
 /// assert_eq!(decision.floor, Replicas::new(7));
 /// # Ok::<(), pathfinder_scaling::PolicyError>(())
 /// ```

@@ -222,7 +222,8 @@ impl Guard {
     /// Forgets what was added once latency was within its target for a hold, or could not be read for a cooldown.
     fn let_go(&mut self, situation: &Situation<'_>, demand: &Demand) {
         let now = situation.clock.now;
-        let hold = demand.prepared.hold;
+        // Not before its effect was judged: a step that is let go unproven teaches nothing, and is taken again for ever.
+        let hold = demand.prepared.hold.max(effect_seen_after(situation));
         match situation.latency() {
             Some((latency, target)) if latency > target => {
                 self.within_since = None;

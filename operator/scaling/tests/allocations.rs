@@ -1,4 +1,4 @@
-//! A decision allocates nothing, whatever the laws do: counted by an allocator, not argued.
+//! A decision allocates nothing once the tables of the learning are there, whatever the laws do: counted by an allocator, not argued.
 //!
 //! A test binary of its own, because the counting allocator is the whole program's.
 
@@ -18,7 +18,7 @@ fn policy() -> Policy {
     Policy::parse(PolicyInput {
         max_replicas: 40,
         latency_target: Some(Duration::from_millis(500)),
-        scale_down_cooldown: Duration::from_mins(1),
+        scale_down_cooldown: Some(Duration::from_mins(1)),
         fallback: Some(Fallback {
             after: Duration::from_secs(20),
             replicas: 6,
@@ -28,15 +28,18 @@ fn policy() -> Policy {
     .unwrap()
 }
 
-/// Allocations of a thousand ticks under a load and a latency that depend on the tick, and how often the floor moved.
+/// The learning allocates its tables at the first sample, and the season's week when its first five minutes are over.
+const WARM_UP_TICKS: u32 = 200;
+
+/// Allocations of a thousand ticks after the warm-up, under a load and a latency that depend on the tick, and how often the floor moved.
 fn allocations(world: impl Fn(u32) -> (Signal, f64)) -> (u64, u32) {
     let policy = policy();
     let mut memory = Memory::default();
     let mut floor = Replicas::new(6);
     let mut now = Timestamp::UNIX_EPOCH;
     let mut moves = 0;
-    let counted = allocation_counter::measure(|| {
-        for tick in 0..TICKS {
+    let mut live = |ticks: std::ops::Range<u32>| {
+        for tick in ticks {
             let (load, latency) = world(tick);
             let observation = Observation {
                 latency: Some(Signal::classify(latency, Duration::ZERO, Duration::ZERO)),
@@ -50,7 +53,9 @@ fn allocations(world: impl Fn(u32) -> (Signal, f64)) -> (u64, u32) {
             moves += u32::from(decision.floor != floor);
             (memory, floor) = (next, decision.floor);
         }
-    });
+    };
+    live(0..WARM_UP_TICKS);
+    let counted = allocation_counter::measure(|| live(WARM_UP_TICKS..WARM_UP_TICKS + TICKS));
     (counted.count_total, moves)
 }
 

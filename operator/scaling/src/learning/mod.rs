@@ -49,6 +49,7 @@ const TREND_MOST: f64 = 1.0;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Learning {
     holds: [Extreme; HOLDS_SECONDS.len()],
+    trends: [Extreme; HOLDS_SECONDS.len()],
     shadows: Shadows,
     season: Season,
     recent: [Option<(Timestamp, f64)>; TREND_SAMPLES],
@@ -104,18 +105,22 @@ impl Learning {
         let load = sample.load.get();
         let charge = Charge::of(policy, sample);
         self.shadows.charge(policy, &charge);
-        self.remember(sample);
         self.season.take(load, sample.wall);
-        for (hold, seconds) in self.holds.iter_mut().zip(HOLDS_SECONDS) {
-            hold.take(load, (Side::Largest, seconds), sample.now);
-        }
         let soon = self
             .season
             .soon(sample.wall, sample.horizon)
             .map_or(0.0, |(load, _)| load);
+        // The samples before this one: it is remembered last.
         let trend = self.trend(load, sample.horizon, sample.now);
-        let held = self.holds.each_ref().map(|hold| hold.value().unwrap_or(load));
-        self.shadows.order(&charge, held, (trend, soon));
+        self.remember(sample);
+        for (place, seconds) in HOLDS_SECONDS.into_iter().enumerate() {
+            self.holds[place].take(load, (Side::Largest, seconds), sample.now);
+            // Held as well: noise has slopes, and a floor that followed each of them would never rest.
+            self.trends[place].take(trend, (Side::Largest, seconds), sample.now);
+        }
+        let held = |of: &[Extreme; HOLDS_SECONDS.len()]| of.each_ref().map(|hold| hold.value().unwrap_or(load));
+        self.shadows
+            .order(&charge, (held(&self.holds), held(&self.trends)), soon);
     }
 
     /// What to be ready for, at a present load. `now` is steady time.
@@ -123,15 +128,20 @@ impl Learning {
         let chosen = self.shadows.chosen(policy);
         let load = sample.load.get();
         let hold = Duration::from_secs(u64::from(chosen.hold_seconds()));
-        let peak = self.held(chosen, sample.now).max(load);
+        let most = Self::held(&self.holds, chosen, sample.now).max(load);
         let seen = match chosen.kind() {
-            Kind::Held => peak,
-            Kind::Trend | Kind::Season => peak.max(self.trend(load, sample.horizon, sample.now)),
+            Kind::Held => most,
+            Kind::Trend | Kind::Season => {
+                let before = Self::held(&self.trends, chosen, sample.now);
+                most.max(before).max(self.trend(load, sample.horizon, sample.now))
+            }
         };
-        let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(load);
+        let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(most);
+        let margin = if most > 0.0 { ready / most } else { 1.0 };
         Prepared {
             load: RequestsPerSecond::saturating(ready),
-            margin: if peak > 0.0 { (ready / peak).max(1.0) } else { 1.0 },
+            // Finite, also for a load that has all but gone.
+            margin: margin.clamp(1.0, f64::MAX),
             hold,
         }
     }
@@ -175,8 +185,8 @@ impl Learning {
         });
     }
 
-    fn held(&self, candidate: Candidate, now: Timestamp) -> f64 {
-        let hold = self.holds.get(candidate.hold_index());
+    fn held(of: &[Extreme; HOLDS_SECONDS.len()], candidate: Candidate, now: Timestamp) -> f64 {
+        let hold = of.get(candidate.hold_index());
         hold.and_then(|hold| hold.value_since((Side::Largest, candidate.hold_seconds()), now))
             .unwrap_or_default()
     }
@@ -212,5 +222,172 @@ fn well_served(policy: &Policy, load: f64) -> f64 {
     match policy.latency_target() {
         Some(_) => load,
         None => load / policy.room(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::policy::PolicyInput;
+
+    const HORIZON: Duration = Duration::from_secs(40);
+    const HOUR: i64 = 3600;
+    const DAY: i64 = 24 * HOUR;
+
+    fn with_latency() -> PolicyInput {
+        PolicyInput {
+            max_replicas: 1000,
+            latency_target: Some(Duration::from_millis(500)),
+            ..PolicyInput::default()
+        }
+    }
+
+    fn policy(input: PolicyInput) -> Policy {
+        Policy::parse(input).unwrap()
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn sample(load: f64, second: i64) -> Sample {
+        Sample {
+            load: RequestsPerSecond::new(load).unwrap(),
+            capacity: RequestsPerSecond::new(100.0).unwrap(),
+            horizon: HORIZON,
+            now: at(second),
+            wall: at(second),
+        }
+    }
+
+    /// What was learned from second 0 to `until` under a load by the second.
+    fn lived(policy: &Policy, (until, tick_seconds): (i64, usize), load: impl Fn(i64) -> f64) -> Learning {
+        let mut learning = Learning::default();
+        for second in (0..until).step_by(tick_seconds) {
+            learning.take(policy, &sample(load(second), second));
+        }
+        learning
+    }
+
+    fn calm(_: i64) -> f64 {
+        1000.0
+    }
+
+    /// Three times as much for 30 s of every ten minutes.
+    fn bursty(second: i64) -> f64 {
+        if second % 600 < 30 { 3000.0 } else { 1000.0 }
+    }
+
+    /// Every twenty minutes up from 1000 to 5000 within 200 s, ever faster, and down at once: in a horizon by half and more,
+    /// of which the trend leaves a fifth.
+    fn ramps(second: i64) -> f64 {
+        let ramp = i32::try_from(second % 1200).unwrap();
+        if ramp < 200 {
+            1000.0 + 0.1 * f64::from(ramp).powi(2)
+        } else {
+            1000.0
+        }
+    }
+
+    /// 500, and 3000 from nine to ten every day.
+    fn daily(second: i64) -> f64 {
+        if (9 * HOUR..10 * HOUR).contains(&(second % DAY)) {
+            3000.0
+        } else {
+            500.0
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_prepared_for_is_never_less_than_the_load_nor_less_for_more_of_it(
+            loads in proptest::collection::vec(0.0..4000.0_f64, 0..60),
+            one in 0.0..8000.0_f64, other in 0.0..8000.0_f64, measured in any::<bool>(),
+        ) {
+            let latency_target = measured.then_some(Duration::from_millis(500));
+            let policy = policy(PolicyInput { latency_target, ..with_latency() });
+            let mut learning = Learning::default();
+            let mut second = 0;
+            for load in loads {
+                learning.take(&policy, &sample(load, second));
+                second += 5;
+            }
+            let prepared = |load: f64| learning.prepared(&policy, &sample(load, second)).load.get();
+            prop_assert!(prepared(one) >= one);
+            prop_assert!(prepared(one.min(other)) <= prepared(one.max(other)));
+        }
+    }
+
+    #[test]
+    fn a_calm_load_ends_with_less_on_top_than_one_with_bursts() {
+        let policy = policy(with_latency());
+        // 570 s after the beginning of the last burst.
+        let end = 6 * HOUR + 570;
+        let ready = |load: fn(i64) -> f64| {
+            let learning = lived(&policy, (end, 5), load);
+            learning.prepared(&policy, &sample(1000.0, end)).load.get()
+        };
+        let (calm, bursty, at_first) = (ready(calm), ready(bursty), lived(&policy, (0, 5), calm));
+        let at_first = at_first.prepared(&policy, &sample(1000.0, 0)).load.get();
+        assert!(calm < bursty, "{calm} {bursty}");
+        assert!(calm < at_first, "{calm} {at_first}");
+    }
+
+    #[test]
+    fn a_ramp_that_comes_again_and_again_teaches_the_trend() {
+        let policy = policy(PolicyInput {
+            forecast: ForecastUse::Ignored,
+            ..with_latency()
+        });
+        let learning = lived(&policy, (12 * HOUR, 5), ramps);
+        assert_eq!(learning.shadows.chosen(&policy).kind(), Kind::Trend);
+    }
+
+    #[test]
+    fn a_daily_jump_is_asked_for_ahead_after_five_days() {
+        let policy = policy(with_latency());
+        let learning = lived(&policy, (5 * DAY + 8 * HOUR + 59 * 60, 15), daily);
+        let before_it = at(5 * DAY + 8 * HOUR + 59 * 60);
+        let usually = learning.usually(&policy, before_it, HORIZON).unwrap();
+        assert!(usually.load.get() >= 3000.0, "{usually:?}");
+        assert_eq!(usually.at, at(5 * DAY + 9 * HOUR));
+        let long_before = learning.usually(&policy, at(5 * DAY + 8 * HOUR), HORIZON).unwrap();
+        assert!(long_before.load < usually.load, "{long_before:?}");
+    }
+
+    #[test]
+    fn what_is_usual_at_a_time_is_nothing_where_the_spec_ignores_it() {
+        let policy = policy(PolicyInput {
+            forecast: ForecastUse::Ignored,
+            ..with_latency()
+        });
+        let learning = lived(&policy, (2 * DAY, 15), daily);
+        assert_eq!(learning.usually(&policy, at(2 * DAY + 9 * HOUR), HORIZON), None);
+    }
+
+    #[test]
+    fn what_is_usual_needs_an_hour() {
+        let mut learning = Learning::default();
+        let load = RequestsPerSecond::new(700.0).unwrap();
+        for second in (0..HOUR).step_by(5) {
+            learning.take_usual(load, at(second));
+            assert_eq!(learning.usual(), None, "after {second} s");
+        }
+        learning.take_usual(load, at(HOUR));
+        let usual = learning.usual().unwrap().get();
+        assert!((usual - 700.0).abs() < 1e-9, "{usual}");
+    }
+
+    #[test]
+    fn a_load_beyond_all_numbers_gives_a_finite_margin() {
+        let policy = policy(with_latency());
+        let mut learning = Learning::default();
+        learning.take(&policy, &sample(f64::MAX, 0));
+        for load in [f64::MAX, f64::MIN_POSITIVE, 0.0] {
+            let prepared = learning.prepared(&policy, &sample(load, 3600));
+            assert!(prepared.margin.is_finite() && prepared.margin >= 1.0, "{prepared:?}");
+        }
     }
 }

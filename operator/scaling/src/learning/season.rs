@@ -90,7 +90,8 @@ fn place(bin: i64) -> usize {
     reason = "seven digits are enough for what is usual"
 )]
 fn narrow(load: f64) -> f32 {
-    load as f32
+    // Far beyond any load, and finite: JSON has no infinity.
+    load.min(1e12) as f32
 }
 
 #[cfg(test)]

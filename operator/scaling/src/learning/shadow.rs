@@ -107,6 +107,9 @@ pub(super) struct Shadows {
     last: Option<Timestamp>,
 }
 
+/// What is held, for each hold.
+pub(super) type Held = [f64; HOLDS_SECONDS.len()];
+
 /// The sums of one candidate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cost {
@@ -150,11 +153,12 @@ impl Shadows {
         self.followed = Some(self.cheapest(policy, charge.price));
     }
 
-    /// Lets every candidate order for what is held, where the load is going, and what is usual soon.
-    pub(super) fn order(&mut self, charge: &Charge, held: [f64; HOLDS_SECONDS.len()], (trend, soon): (f64, f64)) {
-        let held = held.map(narrow);
-        let kinds = [0.0, narrow(trend), narrow(trend.max(soon))];
-        let all = kinds.into_iter().flat_map(|beside| held.map(|held| held.max(beside)));
+    /// Lets every candidate order for the load that is held, for the trend that is held, and for what is usual soon.
+    pub(super) fn order(&mut self, charge: &Charge, (loads, trends): (Held, Held), soon: f64) {
+        let larger = |one: [f32; HOLDS_SECONDS.len()], beside: f32| one.map(|held| held.max(beside));
+        let (loads, trends) = (loads.map(narrow), trends.map(narrow));
+        let seasons = larger(trends, narrow(soon));
+        let all = loads.into_iter().chain(trends).chain(seasons);
         let horizon = u32::try_from(charge.horizon.as_secs()).unwrap_or(u32::MAX);
         for ((envelope, ready), now) in self.envelopes.iter_mut().zip(&mut self.ready).zip(all) {
             *envelope = now;
@@ -165,7 +169,8 @@ impl Shadows {
     /// The candidate to follow; before anything was seen, what the prior says.
     pub(super) fn chosen(&self, policy: &Policy) -> Candidate {
         let horizon = policy.pod_start().as_secs_f32() + 2.0 * policy.scrape_interval().as_secs_f32();
-        self.followed.unwrap_or_else(|| {
+        let followed = self.followed.filter(|followed| is_allowed(policy, *followed));
+        followed.unwrap_or_else(|| {
             best_of(policy, |one| {
                 let (replicas, late) = one.prior(horizon);
                 replicas + price(policy) * late
@@ -202,6 +207,7 @@ impl Shadows {
         let best = best_of(policy, total);
         let stays = self
             .followed
+            .filter(|followed| is_allowed(policy, *followed))
             .filter(|followed| total(best) >= total(*followed) * CHEAPER);
         stays.unwrap_or(best)
     }
@@ -225,20 +231,23 @@ impl Cost {
 
 /// The cheapest of those that the policy allows.
 fn best_of(policy: &Policy, cost: impl Fn(Candidate) -> f32) -> Candidate {
+    let allowed = Candidate::all().filter(|one| is_allowed(policy, *one));
+    let costs = allowed.map(|candidate| (candidate, cost(candidate)));
+    let best = costs.reduce(|one, other| if other.1 < one.1 { other } else { one });
+    best.map_or(Candidate::new(0), |(candidate, _)| candidate)
+}
+
+/// Whether the policy allows a candidate; also asked of the one that is followed, because the policy may have changed.
+fn is_allowed(policy: &Policy, candidate: Candidate) -> bool {
+    // The spec's cooldown is the longest that anything is held.
+    let longest = policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0]));
     let allowed = match (policy.latency_target(), policy.forecast()) {
         // Nothing says what is late: what replicas serve well leaves room for a step, and no slope is guessed.
         (None, _) => ONLY_HELD,
         (Some(_), ForecastUse::Followed) => CANDIDATES,
         (Some(_), ForecastUse::Ignored) => WITHOUT_SEASON,
     };
-    // The spec's cooldown is the longest that anything is held.
-    let longest = policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0]));
-    let held = Candidate::all()
-        .take(allowed)
-        .filter(|one| u64::from(one.hold_seconds()) <= longest);
-    let costs = held.map(|candidate| (candidate, cost(candidate)));
-    let best = costs.reduce(|one, other| if other.1 < one.1 { other } else { one });
-    best.map_or(Candidate::new(0), |(candidate, _)| candidate)
+    candidate.number() < allowed && u64::from(candidate.hold_seconds()) <= longest
 }
 
 fn price(policy: &Policy) -> f32 {
@@ -254,4 +263,135 @@ fn narrow(number: f64) -> f32 {
 #[expect(clippy::cast_precision_loss, reason = "more than sixteen million replicas are none")]
 fn count(replicas: u32) -> f32 {
     replicas as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::candidates::Kind;
+    use crate::policy::PolicyInput;
+    use crate::units::RequestsPerSecond;
+
+    const TICKS: i64 = 2000;
+
+    fn policy(input: PolicyInput) -> Policy {
+        Policy::parse(input).unwrap()
+    }
+
+    fn input() -> PolicyInput {
+        PolicyInput {
+            max_replicas: 1000,
+            latency_target: Some(Duration::from_millis(500)),
+            ..PolicyInput::default()
+        }
+    }
+
+    /// What the candidates cost after some hours of 1000 with 3000 for 30 s of every ten minutes, where the trend says
+    /// nothing and `soon` is told by the second.
+    fn lived(policy: &Policy, load_of: impl Fn(i64) -> f64, soon: impl Fn(i64) -> f64) -> Shadows {
+        let mut shadows = Shadows::default();
+        for second in (0..TICKS * 5).step_by(5) {
+            let load = load_of(second);
+            let sample = Sample {
+                load: RequestsPerSecond::saturating(load),
+                capacity: RequestsPerSecond::saturating(100.0),
+                horizon: Duration::from_secs(40),
+                now: Timestamp::from_second(second).unwrap(),
+                wall: Timestamp::from_second(second).unwrap(),
+            };
+            let charge = Charge::of(policy, &sample);
+            shadows.charge(policy, &charge);
+            let held = [load; HOLDS_SECONDS.len()];
+            shadows.order(&charge, (held, held), soon(second));
+        }
+        shadows
+    }
+
+    fn bursty(second: i64) -> f64 {
+        if second % 600 < 30 { 3000.0 } else { 1000.0 }
+    }
+
+    #[test]
+    fn a_higher_objective_never_chooses_what_is_cheaper_and_later() {
+        let mut shadows = lived(&policy(input()), bursty, |_| 0.0);
+        shadows.followed = None;
+        let chosen = |objective: f64| {
+            let policy = policy(PolicyInput { objective, ..input() });
+            let learned = shadows.cheapest(&policy, price(&policy));
+            let cost = shadows.costs[learned.number()];
+            let (replicas, late) = Shadows::default().chosen(&policy).prior(40.0);
+            [(cost.replicas, cost.late), (replicas, late)]
+        };
+        let objectives = [0.5, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9999, 0.99999];
+        for pair in objectives.windows(2) {
+            for (low, high) in chosen(pair[0]).into_iter().zip(chosen(pair[1])) {
+                assert!(high.0 >= low.0 && high.1 <= low.1, "{pair:?}: {low:?} {high:?}");
+            }
+        }
+        assert!(
+            chosen(0.99999)[0].0 > chosen(0.5)[0].0,
+            "and it is not the same for all"
+        );
+    }
+
+    #[test]
+    fn nothing_is_held_longer_than_the_cooldown_of_the_spec_also_after_it_was_shortened() {
+        let learned = lived(&policy(input()), bursty, |_| 0.0);
+        for cooldown in [0, 5, 60, 200, 600, 3600] {
+            let policy = policy(PolicyInput {
+                scale_down_cooldown: Some(Duration::from_secs(cooldown)),
+                ..input()
+            });
+            for number in 0..CANDIDATES {
+                let mut shadows = learned.clone();
+                shadows.followed = Some(Candidate::new(number));
+                let followed = shadows.cheapest(&policy, price(&policy));
+                for chosen in [shadows.chosen(&policy), Shadows::default().chosen(&policy), followed] {
+                    assert!(
+                        u64::from(chosen.hold_seconds()) <= cooldown.max(5),
+                        "{cooldown}: {chosen:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_of_day_is_never_chosen_where_it_is_ignored_however_good_it_was() {
+        // The season says 40 s ahead what comes.
+        let followed = policy(input());
+        let ignored = policy(PolicyInput {
+            forecast: ForecastUse::Ignored,
+            ..input()
+        });
+        let ahead = |second: i64| bursty(second + 40).max(bursty(second + 20)).max(bursty(second));
+        let mut shadows = lived(&followed, bursty, ahead);
+        assert_eq!(shadows.chosen(&followed).kind(), Kind::Season);
+        assert_ne!(shadows.chosen(&ignored).kind(), Kind::Season);
+        shadows.followed = Some(shadows.cheapest(&ignored, price(&ignored)));
+        assert_ne!(shadows.followed.map(Candidate::kind), Some(Kind::Season));
+        assert_ne!(lived(&ignored, bursty, ahead).chosen(&ignored).kind(), Kind::Season);
+    }
+
+    #[test]
+    fn every_cost_stays_finite_whatever_the_load_and_the_policy() {
+        let extreme = policy(PolicyInput {
+            per_replica: f64::MIN_POSITIVE,
+            max_replicas: u32::MAX,
+            objective: 0.99999,
+            latency_target: Some(Duration::from_nanos(1)),
+            ..input()
+        });
+        let shadows = lived(
+            &extreme,
+            |second| if second % 50 == 0 { 0.0 } else { f64::MAX },
+            |_| f64::MAX,
+        );
+        let costs = &shadows.costs;
+        assert!(costs.iter().all(|cost| {
+            [cost.replicas, cost.late, cost.backlog, cost.replicas + 1e4 * cost.late]
+                .iter()
+                .all(|sum| sum.is_finite())
+        }));
+    }
 }

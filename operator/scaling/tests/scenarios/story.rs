@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use pathfinder_scaling::{
-    Decision, Memory, MissingReason, Observation, Policy, PolicyInput, Record, Replicas, Seconds, Signal, decide,
+    Decision, Memory, MissingReason, Need, Observation, Policy, PolicyInput, Reason, Record, Replicas, Seconds, Signal,
+    decide,
 };
+use serde_json::Value;
 
 pub(crate) const TICK_SECONDS: u64 = 5;
-pub(crate) const COOLDOWN_SECONDS: u64 = 600;
+/// The cooldown of every story that says nothing else; no hold is longer.
+pub(crate) const COOLDOWN_SECONDS: u64 = 60;
 pub(crate) const WINDOW_SECONDS: u64 = 30;
-/// How long the load behind the seam of learning stays in mind, and how much longer than that at most: one thirtieth.
-pub(crate) const HOLD_SECONDS: u64 = 120;
-pub(crate) const HOLD_SLACK_SECONDS: u64 = HOLD_SECONDS / 30 + TICK_SECONDS;
+/// How much longer than a hold a load stays in mind at most: one fifteenth of the longest hold, and a tick to see it.
+pub(crate) const HOLD_SLACK_SECONDS: u64 = COOLDOWN_SECONDS / 15 + 2 * TICK_SECONDS;
+/// Long enough for every hold, cooldown and step down that a story has.
+pub(crate) const LONG_SECONDS: u64 = 1200;
 
 pub(crate) const UNREACHABLE: Signal = Signal::Missing {
     reason: MissingReason::SourceUnreachable,
@@ -35,7 +39,11 @@ pub(crate) struct Story {
 impl Story {
     pub(crate) fn at_floor(floor: u32) -> Self {
         Self {
-            input: PolicyInput::default(),
+            input: PolicyInput {
+                max_replicas: 40,
+                scale_down_cooldown: Some(Duration::from_secs(COOLDOWN_SECONDS)),
+                ..PolicyInput::default()
+            },
             memory: Memory::default(),
             world: Observation::default(),
             floor: Some(Replicas::new(floor)),
@@ -44,6 +52,19 @@ impl Story {
             ready: floor,
             seconds_since_order: 0,
         }
+    }
+
+    /// The same where a late request costs so little that nothing is prepared for but the square root, and nothing held but
+    /// for a tick: what the other laws do can be told by hand.
+    pub(crate) fn without_margin(mut self) -> Self {
+        self.input.objective = 0.5;
+        self
+    }
+
+    /// The same with another cooldown.
+    pub(crate) fn with_cooldown(mut self, seconds: u64) -> Self {
+        self.input.scale_down_cooldown = Some(Duration::from_secs(seconds));
+        self
     }
 
     /// The same with a latency target of half a second.
@@ -98,10 +119,10 @@ impl Story {
         last
     }
 
-    /// Ticks until the floor is lower than now, and gives back the seconds that it took; at most two cooldowns.
+    /// Ticks until the floor is lower than now, and gives back the seconds that it took; as long as a story lasts at most.
     pub(crate) fn seconds_until_lower(&mut self, signal: Signal) -> Option<u64> {
         let start = self.floor;
-        (1..=2 * COOLDOWN_SECONDS / TICK_SECONDS)
+        (1..=LONG_SECONDS / TICK_SECONDS)
             .find(|_| Some(self.tick(signal).floor) < start)
             .map(|ticks| ticks * TICK_SECONDS)
     }
@@ -125,4 +146,40 @@ pub(crate) fn limits(record: &Record) -> Vec<&'static str> {
 
 pub(crate) fn replicas(count: u32) -> Replicas {
     Replicas::new(count)
+}
+
+/// What the load was found to need, before any bound.
+pub(crate) fn asked(decision: &Decision) -> Replicas {
+    decision.record.signals[0].asked.unwrap()
+}
+
+/// How the load was read.
+pub(crate) fn need(record: &Record) -> Need {
+    let found = match record.reason {
+        Reason::Demand(need) | Reason::Held(need) | Reason::Burst { need, .. } | Reason::Latency { need, .. } => {
+            Some(need)
+        }
+        Reason::Schedule(_) | Reason::Forecast(_) | Reason::Fallback { .. } | Reason::NoData { .. } => None,
+    };
+    found.unwrap()
+}
+
+/// Whether two texts of JSON say the same: as it is read here a number is exact to fifteen digits, not to the last bit.
+pub(crate) fn same_json(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            let (one, other) = (one.as_f64().unwrap(), other.as_f64().unwrap());
+            (one - other).abs() <= 1e-14 * one.abs()
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_json(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one
+                    .iter()
+                    .all(|(key, value)| other.get(key).is_some_and(|other| same_json(value, other)))
+        }
+        (one, other) => one == other,
+    }
 }
