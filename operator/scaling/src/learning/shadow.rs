@@ -242,12 +242,14 @@ fn is_allowed(policy: &Policy, candidate: Candidate) -> bool {
     // The spec's cooldown is the longest that anything is held.
     let longest = policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0]));
     let allowed = match (policy.latency_target(), policy.forecast()) {
-        // Nothing says what is late: what replicas serve well leaves room for a step, and no slope is guessed.
+        // Nothing says what is late: what replicas serve well leaves room for a step, and neither a slope nor
+        // a margin beyond that room is guessed.
         (None, _) => ONLY_HELD,
         (Some(_), ForecastUse::Followed) => CANDIDATES,
         (Some(_), ForecastUse::Ignored) => WITHOUT_SEASON,
     };
-    candidate.number() < allowed && u64::from(candidate.hold_seconds()) <= longest
+    let within_room = policy.latency_target().is_some() || candidate.margin() <= policy.room();
+    within_room && candidate.number() < allowed && u64::from(candidate.hold_seconds()) <= longest
 }
 
 fn price(policy: &Policy) -> f32 {

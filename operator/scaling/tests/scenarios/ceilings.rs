@@ -64,15 +64,18 @@ fn one_increase_is_no_larger_than_the_spec_allows() {
     story.input.up_percent_max = 100;
     // Twice as many at a time.
     for most in [4, 8, 16] {
-        let decision = story.tick(load(1500.0));
+        let decision = story.tick(load(1900.0));
         assert_eq!(
             (decision.floor, limits(&decision.record)),
             (replicas(most), vec!["StepUp"])
         );
     }
-    let last = story.tick(load(1500.0));
+    let last = story.tick(load(1900.0));
     assert_eq!(last.floor, asked(&last).min(replicas(32)));
-    assert!(last.floor > replicas(16), "more than 15 that 1500 need alone");
+    assert!(
+        last.floor > replicas(16),
+        "1900 need more than the 16 of three doublings"
+    );
 }
 
 #[test]

@@ -191,7 +191,11 @@ fn while_pods_start_latency_adds_none_to_them() {
     story.world.latency = Some(latency(4.0));
     let first = story.tick(load(1500.0));
     let mut most_asked = asked(&first);
-    assert!(first.floor >= replicas(15) && first.floor <= most_asked, "{}", first.record);
+    assert!(
+        first.floor >= replicas(15) && first.floor <= most_asked,
+        "{}",
+        first.record
+    );
     for _ in 0..90 / TICK_SECONDS {
         let decision = story.tick(load(1500.0));
         most_asked = most_asked.max(asked(&decision));

@@ -30,10 +30,7 @@ fn a_step_is_answered_on_the_first_fresh_sample_whatever_the_cooldowns() {
     );
     assert!(again.floor >= replicas(12), "{}", again.record);
     assert_eq!(limits(&again.record), Vec::<&str>::new());
-    let words = format!(
-        "{} replicas for a burst: 1200 requests/s now, ready for ",
-        again.floor.get()
-    );
+    let words = format!("{} replicas for a burst: 1200 requests/s ", again.floor.get());
     assert!(again.record.sentence().starts_with(&words), "{}", again.record);
     assert_eq!(story.tick(load(1200.0)).action, Action::Hold);
 }

@@ -124,7 +124,7 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     });
     // Everything but the cluster suite: it needs a cluster.
     stage("unit, property, snapshot, drift and layering tests", count, |count| {
-        let mut words = vec!["test", "--workspace", "--lib", "--bins"];
+        let mut words = vec!["test", "--no-fail-fast", "--workspace", "--lib", "--bins"];
         words.extend(OUTSIDE.iter().chain(OF_SCALING).flat_map(|target| ["--test", *target]));
         tested(cargo_command(&words), count)
     });

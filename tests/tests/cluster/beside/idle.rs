@@ -78,22 +78,22 @@ async fn hpa_and_operator_fight_over_nothing_for_five_minutes_under_load() {
     stack.wait_ready().await.unwrap();
     let minutes = Duration::from_secs(420);
     let url = stack.url("/api/tournaments");
-    // 45 requests per second ask for 5 replicas.
+    // 45 requests per second need 5 replicas, and what small loads vary by a sixth: the bound keeps it there.
     let load = Load::start(&stack.client, (&stack.namespace, "load"), &url, (45, minutes))
         .await
         .unwrap();
-    until("5 replicas to be ready", Duration::from_secs(120), || async {
+    until("6 replicas to be ready", Duration::from_secs(120), || async {
         match stack.replicas().await {
-            Ok((floor, _, ready)) if floor == 5 && ready >= 5 => Ok(()),
+            Ok((floor, _, ready)) if floor == 6 && ready >= 6 => Ok(()),
             other => Err(other),
         }
     })
     .await
     .unwrap();
     let since = Timestamp::now();
-    always("5 replicas to stay ordered", QUIET, || async {
+    always("6 replicas to stay ordered", QUIET, || async {
         match stack.replicas().await {
-            Ok((5, 5, _)) => Ok(()),
+            Ok((6, 6, _)) => Ok(()),
             other => Err(other),
         }
     })
