@@ -169,3 +169,56 @@ impl Autoscaler for Ours {
         TICK_SECONDS
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{
+        load::Load,
+        plant::Plant,
+        run::{Setup, run_with},
+        score,
+    };
+
+    const BOUNDS: Bounds = Bounds { min: 2, max: 200 };
+
+    /// What is ordered in each second of these rates, from four pods on.
+    fn ordered(rates: impl IntoIterator<Item = f64>) -> Vec<u32> {
+        let load = Load::from_rates("test", rates, 1);
+        let demand = score::demand(&load);
+        let mut ours = Ours::new(OursSetting::default_at(30), BOUNDS).unwrap();
+        let setup = Setup {
+            load: &load,
+            demand: &demand,
+            pod_start_seconds: 30,
+            bounds: BOUNDS,
+            start: 4,
+        };
+        let mut ordered = Vec::new();
+        run_with(&setup, &mut ours, &mut |_, plant: &Plant, _| {
+            ordered.push(plant.ordered())
+        });
+        ordered
+    }
+
+    #[test]
+    fn a_tenfold_step_is_ordered_in_full_within_fifteen_seconds_at_any_phase() {
+        // From 400 to 4000 requests/s, at every second of three scrapes and ticks; 40 pods serve that well.
+        for step in 1800..1815 {
+            let ordered = ordered((0..1900).map(|second| if second < step { 400.0 } else { 4000.0 }));
+            let full = ordered.iter().skip(step).position(|pods| *pods >= 40);
+            assert!(full.is_some_and(|seconds| seconds <= 15), "at {step}: {full:?}");
+        }
+    }
+
+    #[test]
+    fn a_load_that_ends_is_let_go_and_one_that_goes_on_is_not() {
+        let ordered = ordered((0..7200).map(|second| if second < 3600 { 2000.0 } else { 100.0 }));
+        assert!(
+            ordered[3599] >= 14,
+            "2000 requests/s saturate 14 pods, {} are there",
+            ordered[3599]
+        );
+        assert_eq!(ordered.last(), Some(&2));
+    }
+}
