@@ -196,7 +196,7 @@ mod tests {
         };
         let mut ordered = Vec::new();
         run_with(&setup, &mut ours, &mut |_, plant: &Plant, _| {
-            ordered.push(plant.ordered())
+            ordered.push(plant.ordered());
         });
         ordered
     }
