@@ -4,6 +4,7 @@
 //! gates or none: each that is shut leaves its [`Limit`] behind. Knows no words.
 
 use crate::demand::{self, Demand};
+use crate::latency::HIGH_UTILISATION;
 use crate::memory::Memory;
 use crate::observation::Rollout;
 use crate::policy::{Movement, Policy, SignalRole};
@@ -17,9 +18,6 @@ const HYSTERESIS: f64 = 1.1;
 
 /// The part of the latency target above which nothing is taken away.
 const LATENCY_ROOM: f64 = 0.8;
-
-/// The utilisation above which replicas are what latency depends on.
-const HIGH_UTILISATION: f64 = 0.8;
 
 /// The bounds that `asked` is beyond.
 pub(crate) fn bounds(policy: &Policy, asked: Replicas) -> Option<Limit> {

@@ -26,7 +26,7 @@ use crate::span;
 use crate::units::{Ratio, Replicas, RequestsPerSecond, Seconds};
 
 /// Below this utilisation more replicas cannot be what is missing: a queue at 80 % is five services long, not more.
-const HIGH_UTILISATION: f64 = 0.8;
+pub(crate) const HIGH_UTILISATION: f64 = 0.8;
 
 /// Above this saturation a store is what is slow.
 const SATURATED: f64 = 0.8;

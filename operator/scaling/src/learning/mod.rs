@@ -24,7 +24,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::{ForecastUse, Policy};
+use crate::policy::Policy;
 use crate::span;
 use crate::units::{RequestsPerSecond, Seconds};
 
@@ -150,9 +150,11 @@ impl Learning {
     /// followed only while it is the cheapest.
     pub(crate) fn usually(&self, policy: &Policy, wall: Timestamp, horizon: Duration) -> Option<Usually> {
         let chosen = self.shadows.chosen(policy);
+        if chosen.kind() != Kind::Season {
+            return None;
+        }
         let (load, at) = self.season.soon(wall, horizon)?;
-        let used = chosen.kind() == Kind::Season && policy.forecast() == ForecastUse::Followed;
-        used.then(|| Usually {
+        Some(Usually {
             load: RequestsPerSecond::saturating(well_served(policy, with_headroom(policy, load * chosen.margin()))),
             at,
         })
@@ -210,19 +212,38 @@ impl Learning {
     }
 }
 
-/// The same with what a queue needs beside its mean: arrivals within one latency target vary by their square root.
-fn with_headroom(policy: &Policy, load: f64) -> f64 {
-    let target = policy.latency_target().map_or(USUAL_TARGET_SECONDS, Seconds::get);
-    load + (load / target).sqrt()
+/// The latency to be kept, in seconds, or a usual one.
+fn target_seconds(policy: &Policy) -> f64 {
+    policy.latency_target().map_or(USUAL_TARGET_SECONDS, Seconds::get)
 }
 
-/// A load to be ready for, by what replicas serve well: without a latency, capacity is the user's figure for that, and the
-/// room above it is part of being ready.
-fn well_served(policy: &Policy, load: f64) -> f64 {
+/// How many times its capacity a replica is taken to serve before it saturates. With a latency the capacity was learned up to
+/// there; without one it is the user's figure for what is served well, and nothing else says when it is too much.
+fn room(policy: &Policy) -> f64 {
     match policy.latency_target() {
-        Some(_) => load,
-        None => load / policy.room(),
+        Some(_) => 1.0,
+        None => policy.room(),
     }
+}
+
+/// The same with what a queue needs beside its mean: arrivals within one latency target vary by their square root.
+fn with_headroom(policy: &Policy, load: f64) -> f64 {
+    load + (load / target_seconds(policy)).sqrt()
+}
+
+/// A load to be ready for, by what replicas serve well: the room above that is part of being ready.
+fn well_served(policy: &Policy, load: f64) -> f64 {
+    load / room(policy)
+}
+
+/// A figure of a table: small, because there are thousands.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "seven digits are enough for a cost or for what is usual"
+)]
+fn narrow(number: f64) -> f32 {
+    // Far beyond any load, far from where a sum of them would overflow, and finite: JSON has no infinity.
+    number.min(1e12) as f32
 }
 
 #[cfg(test)]
@@ -230,7 +251,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::policy::PolicyInput;
+    use crate::policy::{ForecastUse, PolicyInput};
 
     const HORIZON: Duration = Duration::from_secs(40);
     const HOUR: i64 = 3600;

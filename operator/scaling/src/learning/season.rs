@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::narrow;
 use crate::span;
 
 const BIN_SECONDS: i64 = 300;
@@ -83,15 +84,6 @@ fn bin(wall: Timestamp) -> i64 {
 #[expect(clippy::cast_possible_truncation, reason = "a remainder of two thousand")]
 fn place(bin: i64) -> usize {
     bin.rem_euclid(WEEK) as usize
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "seven digits are enough for what is usual"
-)]
-fn narrow(load: f64) -> f32 {
-    // Far beyond any load, and finite: JSON has no infinity.
-    load.min(1e12) as f32
 }
 
 #[cfg(test)]

@@ -18,10 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::candidates::{CANDIDATES, Candidate, ENVELOPES, HOLDS_SECONDS, ONLY_HELD, WITHOUT_SEASON, margins};
 use super::extreme::{Extreme, Side};
-use super::{Sample, with_headroom};
+use super::{Sample, narrow, room, target_seconds, with_headroom};
 use crate::policy::{ForecastUse, Policy};
 use crate::span;
-use crate::units::Seconds;
 
 /// In this time half of what was seen is forgotten.
 const HALF_LIFE_SECONDS: f32 = 8.0 * 24.0 * 3600.0;
@@ -65,20 +64,10 @@ pub(super) struct Charge {
 
 impl Charge {
     pub(super) fn of(policy: &Policy, sample: &Sample) -> Self {
-        let target = policy
-            .latency_target()
-            .map_or(super::USUAL_TARGET_SECONDS, Seconds::get);
-        // Without a latency nothing says when a replica saturates but what it is said to serve well.
-        let room = if policy.latency_target().is_some() {
-            1.0
-        } else {
-            policy.room()
-        };
-        let capacity = sample.capacity.get() * room;
         Self {
             load: narrow(sample.load.get()),
-            capacity: narrow(capacity).max(1e-9),
-            seconds_of_wait: WAIT * narrow(target),
+            capacity: narrow(sample.capacity.get() * room(policy)).max(1e-9),
+            seconds_of_wait: WAIT * narrow(target_seconds(policy)),
             bounds: (count(policy.min_replicas().get()), count(policy.max_replicas().get())),
             price: price(policy),
             horizon: sample.horizon,
@@ -169,7 +158,7 @@ impl Shadows {
     /// The candidate to follow; before anything was seen, what the prior says.
     pub(super) fn chosen(&self, policy: &Policy) -> Candidate {
         let horizon = policy.pod_start().as_secs_f32() + 2.0 * policy.scrape_interval().as_secs_f32();
-        let followed = self.followed.filter(|followed| is_allowed(policy, *followed));
+        let followed = self.followed.filter(|followed| Allowed::by(policy).takes(*followed));
         followed.unwrap_or_else(|| {
             best_of(policy, |one| {
                 let (replicas, late) = one.prior(horizon);
@@ -207,7 +196,7 @@ impl Shadows {
         let best = best_of(policy, total);
         let stays = self
             .followed
-            .filter(|followed| is_allowed(policy, *followed))
+            .filter(|followed| Allowed::by(policy).takes(*followed))
             .filter(|followed| total(best) >= total(*followed) * CHEAPER);
         stays.unwrap_or(best)
     }
@@ -231,35 +220,46 @@ impl Cost {
 
 /// The cheapest of those that the policy allows.
 fn best_of(policy: &Policy, cost: impl Fn(Candidate) -> f32) -> Candidate {
-    let allowed = Candidate::all().filter(|one| is_allowed(policy, *one));
-    let costs = allowed.map(|candidate| (candidate, cost(candidate)));
+    let allowed = Allowed::by(policy);
+    let candidates = Candidate::all().filter(|one| allowed.takes(*one));
+    let costs = candidates.map(|candidate| (candidate, cost(candidate)));
     let best = costs.reduce(|one, other| if other.1 < one.1 { other } else { one });
     best.map_or(Candidate::new(0), |(candidate, _)| candidate)
 }
 
-/// Whether the policy allows a candidate; also asked of the one that is followed, because the policy may have changed.
-fn is_allowed(policy: &Policy, candidate: Candidate) -> bool {
-    // The spec's cooldown is the longest that anything is held.
-    let longest = policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0]));
-    let allowed = match (policy.latency_target(), policy.forecast()) {
-        // Nothing says what is late: what replicas serve well leaves room for a step, and neither a slope nor
-        // a margin beyond that room is guessed.
-        (None, _) => ONLY_HELD,
-        (Some(_), ForecastUse::Followed) => CANDIDATES,
-        (Some(_), ForecastUse::Ignored) => WITHOUT_SEASON,
-    };
-    let within_room = policy.latency_target().is_some() || candidate.margin() <= policy.room();
-    within_room && candidate.number() < allowed && u64::from(candidate.hold_seconds()) <= longest
+/// The candidates that a policy allows; also asked of the one that is followed, because the policy may have changed.
+struct Allowed {
+    numbers: usize,
+    most_margin: f64,
+    longest_seconds: u64,
+}
+
+impl Allowed {
+    fn by(policy: &Policy) -> Self {
+        let (numbers, most_margin) = match (policy.latency_target(), policy.forecast()) {
+            // Nothing says what is late: what replicas serve well leaves room for a step, and neither a slope nor
+            // a margin beyond that room is guessed.
+            (None, _) => (ONLY_HELD, policy.room()),
+            (Some(_), ForecastUse::Followed) => (CANDIDATES, f64::INFINITY),
+            (Some(_), ForecastUse::Ignored) => (WITHOUT_SEASON, f64::INFINITY),
+        };
+        Self {
+            numbers,
+            most_margin,
+            // The spec's cooldown is the longest that anything is held.
+            longest_seconds: policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0])),
+        }
+    }
+
+    fn takes(&self, candidate: Candidate) -> bool {
+        candidate.number() < self.numbers
+            && candidate.margin() <= self.most_margin
+            && u64::from(candidate.hold_seconds()) <= self.longest_seconds
+    }
 }
 
 fn price(policy: &Policy) -> f32 {
     narrow(PRICE / (1.0 - policy.objective().get()))
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "seven digits are enough for a cost")]
-fn narrow(number: f64) -> f32 {
-    // Far beyond any load, and far from where a sum of them would overflow.
-    number.min(1e12) as f32
 }
 
 #[expect(clippy::cast_precision_loss, reason = "more than sixteen million replicas are none")]
