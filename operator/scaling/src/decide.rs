@@ -38,8 +38,8 @@ use crate::units::Replicas;
 ///     ..Observation::of(load)
 /// };
 /// let (decision, _memory) = decide(&policy, Memory::default(), &observation, Timestamp::UNIX_EPOCH);
-/// // Six replicas of 100 would serve 590 today; the seventh is for what may come before an eighth could be ready.
-/// assert_eq!(decision.floor, Replicas::new(7));
+/// // Without a latency: 590 held, a margin of 1.35 and the root make 836, and the room of 1.4 is part of being ready: 597.
+/// assert_eq!(decision.floor, Replicas::new(6));
 /// # Ok::<(), pathfinder_scaling::PolicyError>(())
 /// ```
 pub fn decide(policy: &Policy, memory: Memory, observation: &Observation, now: Timestamp) -> (Decision, Memory) {
