@@ -9,6 +9,7 @@ pub mod prometheus;
 pub mod query;
 pub mod reading;
 pub mod report;
+pub mod sample;
 pub mod state;
 pub mod tell;
 pub mod tick;

@@ -11,7 +11,7 @@ use crate::{
     config::Endpoint,
     scale::{
         query::{self, RATE, SAMPLED, SIGNAL_LABEL, UP},
-        reading::{Answer, PodSample, Samples},
+        sample::{Answer, PodSample, Samples},
     },
 };
 
@@ -162,6 +162,7 @@ mod tests {
             rate: Some(12.5),
             up: Some(1.0),
             sampled: Some(99.0),
+            ..PodSample::default()
         };
         assert_eq!(samples[&("shop".to_owned(), "shop-api-1".to_owned())], expected);
     }

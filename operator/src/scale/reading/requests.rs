@@ -1,38 +1,15 @@
-//! From samples of pods to one four-valued signal of a cluster.
+//! From samples of pods to the requests per second of a cluster, a four-valued signal.
 //!
 //! Pure. Samples are joined to clusters by the operator's own pod cache, so any usual scrape configuration works and a
 //! silent pod is seen. A sum over some of the pods is a lower bound: it may raise, it never lowers.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use pathfinder_scaling::{MissingReason, RequestsPerSecond, Signal};
 
-/// What Prometheus says of one pod. A part that it did not return is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PodSample {
-    /// Requests per second, raw.
-    pub rate: Option<f64>,
-    /// 1 up, 0 down.
-    pub up: Option<f64>,
-    /// Unix seconds of the newest sample.
-    pub sampled: Option<f64>,
-}
-
-/// All pods of one endpoint's answer, by (namespace, pod).
-pub type Samples = HashMap<(String, String), PodSample>;
-
-/// What one look at an endpoint gave.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// It answered.
-    Samples(Samples),
-    /// It did not, in time or in form.
-    Unreachable,
-    /// The administrator did not define it.
-    Unknown,
-}
+use crate::scale::sample::{Answer, Samples};
 
 /// The requests per second of the cluster whose API pods these are.
 ///
@@ -140,6 +117,7 @@ mod tests {
     use pathfinder_scaling::InvalidReason;
 
     use super::*;
+    use crate::scale::sample::PodSample;
 
     const MAX_AGE: Duration = Duration::from_secs(15);
 
@@ -173,13 +151,14 @@ mod tests {
             rate: Some(rate),
             up: Some(1.0),
             sampled: Some(999_998.0),
+            ..PodSample::default()
         }
     }
 
     fn look(samples: &[(&str, PodSample)], pods: &[Pod], enough: bool) -> Signal {
         let samples = samples
             .iter()
-            .map(|(name, sample)| (("shop".into(), (*name).into()), *sample))
+            .map(|(name, sample)| (("shop".into(), (*name).into()), sample.clone()))
             .collect();
         let pods: Vec<&Pod> = pods.iter().collect();
         requests_per_second(&Answer::Samples(samples), &pods, (MAX_AGE, now()), |_| enough)

@@ -1,0 +1,45 @@
+//! What a source of metrics says of one pod, whichever source it is: Prometheus, or the pod itself.
+//!
+//! Plain data, raw: NaN and nonsense are kept, and a part that was not there is absent. What it means is for `reading` to say.
+
+use std::collections::HashMap;
+
+/// What a source says of one pod. A part that it did not return is `None` or empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodSample {
+    /// Requests per second, raw.
+    pub rate: Option<f64>,
+    /// 1 up, 0 down.
+    pub up: Option<f64>,
+    /// Unix seconds of the newest sample.
+    pub sampled: Option<f64>,
+    /// How long its requests took.
+    pub durations: Vec<Bucket>,
+    /// Saturation of PostgreSQL as this pod feels it, 1 where it is fully used.
+    pub postgres: Option<f64>,
+    /// Saturation of Redis as this pod feels it, 1 where it is fully used.
+    pub redis: Option<f64>,
+}
+
+/// The requests of one bucket of a histogram and of all buckets below it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bucket {
+    /// The longest duration of the bucket in seconds; positive infinity in the last one.
+    pub le: f64,
+    /// Requests per second that took at most so long, raw.
+    pub rate: f64,
+}
+
+/// All pods of one answer, by (namespace, pod).
+pub type Samples = HashMap<(String, String), PodSample>;
+
+/// What one look at a source gave.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It answered.
+    Samples(Samples),
+    /// It did not, in time or in form.
+    Unreachable,
+    /// The administrator did not define it.
+    Unknown,
+}
