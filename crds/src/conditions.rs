@@ -22,6 +22,10 @@ pub enum ConditionType {
     ScalingActive,
     /// The number of replicas is not what the signals alone ask for.
     ScalingLimited,
+    /// Latency is over its target, and more replicas of the API would not help.
+    LatencyNotScalable,
+    /// Somebody else writes the number of replicas or the floor.
+    ScaleConflict,
 }
 
 impl ConditionType {
@@ -35,6 +39,8 @@ impl ConditionType {
             Self::MetricsAvailable => "MetricsAvailable",
             Self::ScalingActive => "ScalingActive",
             Self::ScalingLimited => "ScalingLimited",
+            Self::LatencyNotScalable => "LatencyNotScalable",
+            Self::ScaleConflict => "ScaleConflict",
         }
     }
 }
@@ -84,6 +90,28 @@ pub enum Reason {
     SourceUnreachable,
     /// The spec names a Prometheus endpoint that the administrator did not define.
     UnknownEndpoint,
+    /// The pods are asked, because Prometheus does not answer.
+    PodsInstead,
+    /// The administrator does not allow own queries at the endpoint.
+    QueryForbidden,
+    /// An own query is wrong, or gives something else than one number.
+    QueryFailed,
+    /// PostgreSQL is what is slow.
+    PostgresSaturated,
+    /// Redis is what is slow.
+    RedisSaturated,
+    /// One pod is far slower than the others.
+    SlowPod,
+    /// Something that the API waits for, and nothing that is known.
+    SlowElsewhere,
+    /// Latency is within its target, or more replicas help.
+    LatencyScalable,
+    /// Another writer has changed replicas or the floor.
+    AnotherWriter,
+    /// Another HorizontalPodAutoscaler targets the Deployment.
+    AnotherAutoscaler,
+    /// Nobody else writes.
+    NoConflict,
     /// `mode: Auto`.
     Auto,
     /// `mode: Observe`.
@@ -122,6 +150,17 @@ impl Reason {
             Self::InvalidData => "InvalidData",
             Self::SourceUnreachable => "SourceUnreachable",
             Self::UnknownEndpoint => "UnknownEndpoint",
+            Self::PodsInstead => "PodsInstead",
+            Self::QueryForbidden => "QueryForbidden",
+            Self::QueryFailed => "QueryFailed",
+            Self::PostgresSaturated => "PostgresSaturated",
+            Self::RedisSaturated => "RedisSaturated",
+            Self::SlowPod => "SlowPod",
+            Self::SlowElsewhere => "SlowElsewhere",
+            Self::LatencyScalable => "LatencyScalable",
+            Self::AnotherWriter => "AnotherWriter",
+            Self::AnotherAutoscaler => "AnotherAutoscaler",
+            Self::NoConflict => "NoConflict",
             Self::Auto => "Auto",
             Self::Observing => "Observing",
             Self::Paused => "Paused",

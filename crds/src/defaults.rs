@@ -26,6 +26,24 @@ pub const MEMORY_UTILIZATION: i32 = 80;
 pub const REQUESTS_PER_SECOND_PER_REPLICA: f64 = 100.0;
 /// Seconds between two routine increases; present demand never waits for it.
 pub const SCALE_UP_COOLDOWN_SECONDS: i32 = 300;
+/// The most percent that come on top at once: a tenfold step in one go.
+pub const SCALE_UP_MAX_PERCENT: i32 = 900;
+/// The most percent that go at once: half, then look.
+pub const SCALE_DOWN_MAX_PERCENT: i32 = 50;
+/// The quantile of latency that most objectives are written for.
+pub const LATENCY_QUANTILE: f64 = 0.95;
+/// Half a second: where people begin to notice.
+pub const LATENCY_TARGET: &str = "500ms";
+/// One request in a thousand may be slower than the target.
+pub const OBJECTIVE: f64 = 0.999;
+/// A schedule without a zone means UTC, whatever the machine's zone is.
+pub const SCHEDULE_TIME_ZONE: &str = "UTC";
+/// Five minutes: pods, and a node if one has to be added.
+pub const SCHEDULE_LEAD_SECONDS: i32 = 300;
+/// Three minutes without data are no slow scrape any more.
+pub const FALLBACK_AFTER_SECONDS: i32 = 180;
+/// Seconds between two looks at the pods themselves.
+pub const PODS_INTERVAL_SECONDS: i32 = 2;
 /// Name of the Prometheus endpoint that the administrator's chart values define.
 pub const METRICS_ENDPOINT: &str = "default";
 /// The project's PostgreSQL image: the official server with pgBackRest beside it.

@@ -27,7 +27,8 @@ pub use conditions::{ConditionType, Reason};
 pub use data::{PostgresSpec, PostgresStorage, RedisSpec, RedisStorage};
 pub use quantity::Quantity;
 pub use scaling::{
-    CpuTarget, MemoryTarget, MetricsSpec, RequestsPerSecondSpec, ScaleDownSpec, ScaleUpSpec, ScalingMode, ScalingSpec,
+    CpuTarget, FallbackSpec, ForecastMode, ForecastSpec, LatencySpec, MemoryTarget, MetricsSource, MetricsSpec,
+    RequestsPerSecondSpec, ScaleDownSpec, ScaleUpSpec, ScalingMode, ScalingSpec, ScheduleSpec, TargetMode,
 };
 pub use status::{ApiStatus, PathfinderClusterStatus, ScalingStatus, SignalStatus, SignalVerdict};
 

@@ -2,12 +2,14 @@
 //!
 //! Pure. Builders are infallible because nothing here needs to be checked again.
 
+use std::time::Duration;
+
 use k8s_openapi::{
     api::core::v1::{EnvFromSource, EnvVar, ResourceRequirements},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 use pathfinder_crds::{NetworkPolicies, ServiceType};
-use pathfinder_scaling::Policy;
+use pathfinder_scaling::{Policy, Schedule};
 
 /// Which resource this is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,16 +69,59 @@ pub struct Api {
 /// How the API scales.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scaling {
-    /// The decision engine's policy: bounds, law, cooldowns, mode.
+    /// The decision engine's policy: bounds, laws, cooldowns, mode.
     pub policy: Policy,
-    /// Percent of the CPU request, for the HPA.
-    pub cpu_utilization_percent: i32,
-    /// Percent of the memory request, for the HPA.
-    pub memory_utilization_percent: i32,
-    /// Seconds that the HPA looks back before it lowers; ours, so that its own do not come on top.
-    pub scale_down_window_seconds: i32,
+    /// Floors at times that are known beforehand.
+    pub schedules: Vec<Schedule>,
+    /// What the HPA does above the floor.
+    pub autoscaler: Autoscaler,
+    /// The quantile of latency that is looked at, 0.5 to 0.999.
+    pub latency_quantile: f64,
+    /// Where the figures come from.
+    pub source: Source,
     /// Name of the Prometheus endpoint.
     pub endpoint: String,
+    /// Queries that replace the default ones.
+    pub queries: Queries,
+}
+
+/// What the HPA does above the floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Autoscaler {
+    /// Percent of the CPU request; `None` where CPU is no target.
+    pub cpu_utilization_percent: Option<i32>,
+    /// Percent of the memory request; `None` where memory is no target.
+    pub memory_utilization_percent: Option<i32>,
+    /// Seconds that it looks back before it lowers; ours, so that its own do not come on top.
+    pub scale_down_window_seconds: i32,
+}
+
+impl Autoscaler {
+    /// Whether it only follows the floor, because it has no target of its own.
+    pub const fn follows(&self) -> bool {
+        self.cpu_utilization_percent.is_none() && self.memory_utilization_percent.is_none()
+    }
+}
+
+/// Who is asked for the figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The Prometheus endpoint; the pods while it does not answer.
+    Prometheus,
+    /// The pods alone, so often.
+    Pods {
+        /// Time between two looks.
+        interval: Duration,
+    },
+}
+
+/// PromQL that the user wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queries {
+    /// Requests per second of the whole API.
+    pub requests_per_second: Option<String>,
+    /// Latency of the whole API at its quantile, in seconds.
+    pub latency: Option<String>,
 }
 
 /// A store with one instance on one volume.

@@ -11,7 +11,7 @@ use pathfinder_scaling::Replicas;
 
 use super::meta;
 use crate::{
-    cluster::{Cluster, Scaling},
+    cluster::{Autoscaler, Cluster},
     names::{self, Component},
 };
 
@@ -32,11 +32,8 @@ pub fn build(cluster: &Cluster) -> HorizontalPodAutoscaler {
             },
             min_replicas: Some(count(scaling.policy.min_replicas())),
             max_replicas: count(scaling.policy.max_replicas()),
-            metrics: Some(vec![
-                utilization("cpu", scaling.cpu_utilization_percent),
-                utilization("memory", scaling.memory_utilization_percent),
-            ]),
-            behavior: Some(behavior(scaling)),
+            metrics: Some(metrics(scaling.autoscaler)),
+            behavior: Some(behavior(scaling.autoscaler)),
         }),
         ..HorizontalPodAutoscaler::default()
     }
@@ -44,6 +41,23 @@ pub fn build(cluster: &Cluster) -> HorizontalPodAutoscaler {
 
 fn count(replicas: Replicas) -> i32 {
     i32::try_from(replicas.get()).unwrap_or(i32::MAX)
+}
+
+// An HPA cannot have no metric: the server would give it this one. Without a target of its own its bounds are one number,
+// and then it only follows.
+const INERT_CPU_PERCENT: i32 = 80;
+
+fn metrics(targets: Autoscaler) -> Vec<MetricSpec> {
+    let targets = if targets.follows() {
+        [("cpu", Some(INERT_CPU_PERCENT)), ("memory", None)]
+    } else {
+        [
+            ("cpu", targets.cpu_utilization_percent),
+            ("memory", targets.memory_utilization_percent),
+        ]
+    };
+    let aimed_at = targets.into_iter().filter_map(|(name, percent)| Some((name, percent?)));
+    aimed_at.map(|(name, percent)| utilization(name, percent)).collect()
 }
 
 fn utilization(resource: &str, percent: i32) -> MetricSpec {
@@ -62,7 +76,7 @@ fn utilization(resource: &str, percent: i32) -> MetricSpec {
 }
 
 // Down: after our own window, then at once; up: the server's defaults, four pods or a doubling per 15 s.
-fn behavior(scaling: &Scaling) -> HorizontalPodAutoscalerBehavior {
+fn behavior(scaling: Autoscaler) -> HorizontalPodAutoscalerBehavior {
     let all = step("Percent", 100);
     HorizontalPodAutoscalerBehavior {
         scale_down: Some(rules(scaling.scale_down_window_seconds, vec![all.clone()])),
@@ -103,7 +117,7 @@ mod tests {
     #[test]
     fn its_own_window_for_decreases_is_ours_so_that_the_two_do_not_add_up() {
         let mut cluster = fixtures::minimal();
-        cluster.scaling.scale_down_window_seconds = 20;
+        cluster.scaling.autoscaler.scale_down_window_seconds = 20;
         let behavior = build(&cluster)
             .spec
             .and_then(|spec| spec.behavior)

@@ -5,6 +5,8 @@
 
 use pathfinder_scaling::{Mode, Policy, Replicas};
 
+use crate::cluster::Autoscaler;
+
 /// What is there now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -25,6 +27,25 @@ pub struct Bounds {
     pub max: Replicas,
 }
 
+/// What the HPA does above the floor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Above {
+    /// It scales by targets of its own, up to `maxReplicas`.
+    Scales,
+    /// It has no target, and its bounds are one number.
+    Follows,
+}
+
+impl From<Autoscaler> for Above {
+    fn from(autoscaler: Autoscaler) -> Self {
+        if autoscaler.follows() {
+            Self::Follows
+        } else {
+            Self::Scales
+        }
+    }
+}
+
 /// What to write. Nothing while nothing changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Orders {
@@ -37,7 +58,7 @@ pub struct Orders {
 /// What `floor`, decided under `policy`, means for what is there.
 ///
 /// Observe keeps the floor at `minReplicas`, Paused keeps the floor that it found: neither is driven by a signal.
-pub fn orders(policy: &Policy, floor: Replicas, seen: Seen) -> Orders {
+pub fn orders(policy: &Policy, above: Above, (floor, seen): (Replicas, Seen)) -> Orders {
     let min = match policy.mode() {
         Mode::Auto => policy.clamp(floor),
         Mode::Observe => policy.min_replicas(),
@@ -45,7 +66,10 @@ pub fn orders(policy: &Policy, floor: Replicas, seen: Seen) -> Orders {
     };
     let wanted = Bounds {
         min,
-        max: policy.max_replicas(),
+        max: match above {
+            Above::Scales => policy.max_replicas(),
+            Above::Follows => min,
+        },
     };
     let bounds = (wanted
         != Bounds {
@@ -99,7 +123,7 @@ mod tests {
         #[case] min: Option<u32>,
         #[case] raise_to: Option<u32>,
     ) {
-        let orders = orders(&policy(mode), Replicas::new(floor), seen);
+        let orders = orders(&policy(mode), Above::Scales, (Replicas::new(floor), seen));
         assert_eq!(orders.bounds.map(|bounds| bounds.min.get()), min);
         assert_eq!(orders.raise_to.map(Replicas::get), raise_to);
     }
@@ -110,7 +134,7 @@ mod tests {
             max: Replicas::new(20),
             ..seen(6, 6)
         };
-        let orders = orders(&policy(Mode::Auto), Replicas::new(6), seen);
+        let orders = orders(&policy(Mode::Auto), Above::Scales, (Replicas::new(6), seen));
         assert_eq!(
             orders.bounds,
             Some(Bounds {
@@ -118,5 +142,15 @@ mod tests {
                 max: Replicas::new(10)
             })
         );
+    }
+
+    #[test]
+    fn an_hpa_without_a_target_gets_one_number_as_both_bounds() {
+        let orders = orders(&policy(Mode::Auto), Above::Follows, (Replicas::new(6), seen(2, 2)));
+        let six = Bounds {
+            min: Replicas::new(6),
+            max: Replicas::new(6),
+        };
+        assert_eq!((orders.bounds, orders.raise_to), (Some(six), Some(Replicas::new(6))));
     }
 }

@@ -233,7 +233,11 @@ impl Scaler {
         decision: &Decision,
         (autoscaler, seen): (&HorizontalPodAutoscaler, Seen),
     ) -> Result<(), CallError> {
-        let orders = orders(&cluster.scaling.policy, decision.floor, seen);
+        let orders = orders(
+            &cluster.scaling.policy,
+            cluster.scaling.autoscaler.into(),
+            (decision.floor, seen),
+        );
         let uid = autoscaler.metadata.uid.as_deref().unwrap_or_default();
         if let Some(bounds) = orders.bounds {
             actuate::set_bounds(&self.writer, &cluster.id, (uid, bounds)).await?;

@@ -3,7 +3,9 @@
 //! Pure. The API server already checked the schema and its rules; what is left here is what CEL cannot see, and the
 //! conversion to types that need no check again.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+mod scaling;
+
+use std::{collections::BTreeMap, fmt};
 
 use k8s_openapi::{
     api::core::v1::{
@@ -14,9 +16,8 @@ use k8s_openapi::{
 };
 use kube::Resource;
 use pathfinder_crds::{self as crds, PathfinderCluster};
-use pathfinder_scaling::{Mode, Policy, PolicyInput};
 
-use crate::cluster::{Api, Cluster, ClusterId, Scaling, Store};
+use crate::cluster::{Api, Cluster, ClusterId, Store};
 
 /// One thing that is wrong, where, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn validate(resource: &PathfinderCluster) -> Result<Cluster, Error> {
     let mut violations = Vec::new();
     let identity = identity(resource, &mut violations);
     let api = api(&resource.spec.api, &mut violations);
-    let scaling = scaling(&resource.spec.scaling, &mut violations);
+    let scaling = scaling::scaling(&resource.spec.scaling, &mut violations);
     match (identity, api, scaling) {
         (Some((id, owner)), Some(api), Some(scaling)) if violations.is_empty() => Ok(Cluster {
             id,
@@ -166,47 +167,5 @@ fn env_from(spec: &crds::EnvFromSource) -> EnvFromSource {
             name: source.name.clone(),
             optional: source.optional,
         }),
-    }
-}
-
-// The HPA accepts at most one hour.
-// Where the spec has no cooldown: the floor under the HPA holds already.
-const HPA_WINDOW_SECONDS: i32 = 60;
-const MAX_HPA_WINDOW_SECONDS: i32 = 3600;
-
-fn scaling(spec: &crds::ScalingSpec, violations: &mut Vec<Violation>) -> Option<Scaling> {
-    let seconds = |value: i32| Duration::from_secs(u64::try_from(value).unwrap_or_default());
-    let input = PolicyInput {
-        min_replicas: u32::try_from(spec.min_replicas).unwrap_or_default(),
-        max_replicas: u32::try_from(spec.max_replicas).unwrap_or_default(),
-        per_replica: spec.requests_per_second.per_replica,
-        scale_up_cooldown: seconds(spec.scale_up.cooldown_seconds),
-        scale_down_cooldown: spec.scale_down.cooldown_seconds.map(seconds),
-        mode: match spec.mode {
-            crds::ScalingMode::Auto => Mode::Auto,
-            crds::ScalingMode::Observe => Mode::Observe,
-            crds::ScalingMode::Paused => Mode::Paused,
-        },
-        ..PolicyInput::default()
-    };
-    match Policy::parse(input) {
-        Ok(policy) => Some(Scaling {
-            policy,
-            cpu_utilization_percent: spec.cpu.average_utilization,
-            memory_utilization_percent: spec.memory.average_utilization,
-            scale_down_window_seconds: spec
-                .scale_down
-                .cooldown_seconds
-                .unwrap_or(HPA_WINDOW_SECONDS)
-                .clamp(0, MAX_HPA_WINDOW_SECONDS),
-            endpoint: spec.metrics.endpoint.clone(),
-        }),
-        Err(errors) => {
-            violations.extend(errors.iter().map(|error| Violation {
-                field: "spec.scaling",
-                message: error.to_string(),
-            }));
-            None
-        }
     }
 }
