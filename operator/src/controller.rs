@@ -24,7 +24,11 @@ use crate::{
     lease::{Election, Kept, Won},
     metrics::Metrics,
     reconcile::{self, Context},
-    scale::{prometheus::Endpoints, state::Known, tick::Scaler},
+    scale::{
+        prometheus::Endpoints,
+        rounds::{CarriedAll, Scaler},
+        state::Known,
+    },
 };
 
 // Changes that come in a burst (a rollout, a start) are one pass.
@@ -119,6 +123,7 @@ async fn lead(
         endpoints,
         known,
         settled,
+        carried: CarriedAll::default(),
     };
     let mut work = JoinSet::new();
     for part in watched {

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use pathfinder_scaling::{Action, Decision, Replicas, SignalName};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{
@@ -48,11 +49,24 @@ pub struct ResourceLabels {
     pub name: String,
 }
 
+/// Labels that name a signal of a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct SignalLabels {
+    /// Namespace of the resource.
+    pub namespace: String,
+    /// Name of the resource.
+    pub name: String,
+    /// The signal as the spec calls it.
+    pub signal: &'static str,
+}
+
 /// Labels of a decision.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct DecisionLabels {
     /// `raise`, `hold` or `lower`.
     pub action: &'static str,
+    /// Why: `Demand`, `Held`, `Burst`, `Latency`, `Schedule`, `Forecast`, `Fallback` or `NoData`.
+    pub reason: &'static str,
 }
 
 /// Every metric family, and the registry that they are in.
@@ -72,13 +86,15 @@ pub struct Metrics {
     pub writes: Family<WriteLabels, Counter>,
     /// Decisions made.
     pub decisions: Family<DecisionLabels, Counter>,
-    /// Replicas that the decision asks for.
-    pub wanted_replicas: Family<ResourceLabels, Gauge>,
+    /// Replicas that each signal asks for; a signal that asks for none has no series.
+    pub wanted_replicas: Family<SignalLabels, Gauge>,
+    /// The floor that was decided.
+    pub floor_replicas: Family<ResourceLabels, Gauge>,
     /// Replicas ordered.
     pub applied_replicas: Family<ResourceLabels, Gauge>,
-    /// Age of the oldest sample used, in seconds.
-    pub signal_age_seconds: Family<ResourceLabels, Gauge<f64, AtomicU64>>,
-    /// Seconds that one tick of the scaling loop took.
+    /// Age of the oldest sample of each signal, in seconds; without a sample there is no series.
+    pub signal_age_seconds: Family<SignalLabels, Gauge<f64, AtomicU64>>,
+    /// Seconds that one round of the scaling loop took.
     pub tick_seconds: Histogram,
     /// 1 while this replica leads.
     pub leader: Gauge,
@@ -98,6 +114,7 @@ impl Metrics {
             writes: Family::default(),
             decisions: Family::default(),
             wanted_replicas: Family::default(),
+            floor_replicas: Family::default(),
             applied_replicas: Family::default(),
             signal_age_seconds: Family::default(),
             tick_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 14)),
@@ -123,8 +140,13 @@ impl Metrics {
         registry.register("scale_decisions", "Scale decisions", metrics.decisions.clone());
         registry.register(
             "scale_wanted_replicas",
-            "Replicas that the decision asks for",
+            "Replicas that a signal asks for",
             metrics.wanted_replicas.clone(),
+        );
+        registry.register(
+            "scale_floor_replicas",
+            "The floor that was decided",
+            metrics.floor_replicas.clone(),
         );
         registry.register(
             "scale_applied_replicas",
@@ -132,13 +154,13 @@ impl Metrics {
             metrics.applied_replicas.clone(),
         );
         registry.register(
-            "signal_age_seconds",
-            "Age of the oldest sample used",
+            "scale_signal_age_seconds",
+            "Age of the oldest sample of a signal",
             metrics.signal_age_seconds.clone(),
         );
         registry.register(
             "scale_tick_duration_seconds",
-            "Duration of a scaling tick",
+            "Duration of a round of the scaling loop",
             metrics.tick_seconds.clone(),
         );
         registry.register("leader", "Whether this replica leads", metrics.leader.clone());
@@ -178,11 +200,61 @@ impl Metrics {
         self.reconcile_seconds.observe(took.as_secs_f64());
     }
 
+    /// Shows one decision: the floor, and what each signal asks for and how old it is.
+    pub fn decided(&self, id: &ClusterId, decision: &Decision) {
+        let action = match decision.action {
+            Action::Raise => "raise",
+            Action::Hold => "hold",
+            Action::Lower => "lower",
+        };
+        let reason = decision.record.reason.name();
+        self.decisions.get_or_create(&DecisionLabels { action, reason }).inc();
+        let floor = i64::from(decision.floor.get());
+        self.floor_replicas.get_or_create(&resource(id)).set(floor);
+        for signal in SignalName::ALL {
+            let row = decision.record.signals.iter().find(|row| row.name == signal);
+            let labels = labels_of(id, signal);
+            match row.and_then(|row| row.asked) {
+                Some(asked) => drop(self.wanted_replicas.get_or_create(&labels).set(i64::from(asked.get()))),
+                None => drop(self.wanted_replicas.remove(&labels)),
+            }
+            match row.and_then(|row| row.age_seconds) {
+                Some(age) => drop(self.signal_age_seconds.get_or_create(&labels).set(age)),
+                None => drop(self.signal_age_seconds.remove(&labels)),
+            }
+        }
+    }
+
+    /// Shows how many replicas are ordered.
+    pub fn ordered(&self, id: &ClusterId, replicas: Replicas) {
+        self.applied_replicas
+            .get_or_create(&resource(id))
+            .set(i64::from(replicas.get()));
+    }
+
     /// Forgets a resource that is gone, so that its last values do not stay for ever.
-    pub fn forget(&self, labels: &ResourceLabels) {
-        self.wanted_replicas.remove(labels);
-        self.applied_replicas.remove(labels);
-        self.signal_age_seconds.remove(labels);
+    pub fn forget(&self, id: &ClusterId) {
+        self.floor_replicas.remove(&resource(id));
+        self.applied_replicas.remove(&resource(id));
+        for signal in SignalName::ALL {
+            self.wanted_replicas.remove(&labels_of(id, signal));
+            self.signal_age_seconds.remove(&labels_of(id, signal));
+        }
+    }
+}
+
+fn resource(id: &ClusterId) -> ResourceLabels {
+    ResourceLabels {
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+    }
+}
+
+fn labels_of(id: &ClusterId, signal: SignalName) -> SignalLabels {
+    SignalLabels {
+        namespace: id.namespace.clone(),
+        name: id.name.clone(),
+        signal: signal.name(),
     }
 }
 

@@ -4,11 +4,13 @@
 //! `pathfinder-scaling`, which knows nothing of Kubernetes.
 
 pub mod actuate;
+pub mod look;
 pub mod orders;
 pub mod prometheus;
 pub mod query;
 pub mod reading;
 pub mod report;
+pub mod rounds;
 pub mod sample;
 pub mod state;
 pub mod tell;

@@ -74,11 +74,9 @@ impl Endpoints {
         self.0.keys().map(String::as_str).collect()
     }
 
-    /// The age from which a sample of this endpoint is stale: three scrapes.
-    pub fn max_age(&self, name: &str) -> Duration {
-        self.0
-            .get(name)
-            .map_or(Duration::ZERO, |source| source.scrape_interval * 3)
+    /// Time between two scrapes of the pods by this endpoint.
+    pub fn scrape_interval(&self, name: &str) -> Duration {
+        self.0.get(name).map_or(Duration::ZERO, |source| source.scrape_interval)
     }
 
     /// Asks one endpoint.

@@ -110,6 +110,13 @@ impl Policy {
         self.input.scrape_interval
     }
 
+    /// The same policy where a pod is scraped every `interval`: a load is known later, and samples may lie further apart.
+    #[must_use]
+    pub fn scraped_every(mut self, interval: Duration) -> Self {
+        self.input.scrape_interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
     /// Time between two increases that present demand does not ask for.
     pub const fn scale_up_cooldown(&self) -> Duration {
         self.input.scale_up_cooldown

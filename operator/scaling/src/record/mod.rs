@@ -109,6 +109,15 @@ pub enum SignalName {
 }
 
 impl SignalName {
+    /// Every signal there is.
+    pub const ALL: [Self; 5] = [
+        Self::RequestsPerSecond,
+        Self::Latency,
+        Self::Schedule,
+        Self::Forecast,
+        Self::Fallback,
+    ];
+
     /// The name as the spec writes it, for status and labels of metrics.
     pub const fn name(self) -> &'static str {
         match self {
