@@ -16,10 +16,11 @@ use k8s_openapi::{
     api::{
         apps::v1::{Deployment, StatefulSet},
         autoscaling::v2::HorizontalPodAutoscaler,
-        core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+        core::v1::{ConfigMap, Pod, ResourceQuota, Service, ServiceAccount},
         networking::v1::NetworkPolicy,
         policy::v1::PodDisruptionBudget,
     },
+    apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
 };
 use kube::{Api, Client, Resource, ResourceExt};
 use kube_runtime::{
@@ -50,6 +51,7 @@ pub struct Caches {
     deployments: Vec<Store<Deployment>>,
     autoscalers: Vec<Store<HorizontalPodAutoscaler>>,
     pods: Vec<Store<Pod>>,
+    quotas: Vec<Store<ResourceQuota>>,
 }
 
 /// A watched part of the cluster: its resources, and what wakes them.
@@ -80,7 +82,13 @@ pub fn start(client: &Client, scope: &Scope, metrics: &Metrics, tasks: &mut Join
             .clusters
             .push(place.watch(tasks, watcher::Config::default(), |_| None));
         caches.deployments.push(place.ours(tasks));
-        caches.autoscalers.push(place.ours(tasks));
+        // Those of others too: a second one on the same Deployment is a conflict.
+        caches
+            .autoscalers
+            .push(place.watch(tasks, watcher::Config::default(), of_ours));
+        caches
+            .quotas
+            .push(place.watch(tasks, watcher::Config::default(), |_| None));
         caches.pods.push(place.ours(tasks));
         let _: Store<StatefulSet> = place.ours(tasks);
         let _: Store<Service> = place.ours(tasks);
@@ -148,7 +156,7 @@ impl Place<'_> {
             };
             let events = watcher(api, config)
                 .default_backoff()
-                .modify(|object| object.managed_fields_mut().clear());
+                .modify(|object| object.managed_fields_mut().retain(is_about_scale));
             let mut events = std::pin::pin!(reflector::reflector(writer, events));
             while let Some(event) = events.next().await {
                 match event {
@@ -234,6 +242,21 @@ fn key<K: Resource>(object: &K) -> String {
     format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any())
 }
 
+// Who wrote how many replicas is all that is kept of managed fields: it names another writer.
+fn is_about_scale(entry: &ManagedFieldsEntry) -> bool {
+    let spec = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:spec"));
+    spec.is_some_and(|spec| {
+        ["f:replicas", "f:minReplicas", "f:maxReplicas"]
+            .iter()
+            .any(|field| spec.get(field).is_some())
+    })
+}
+
+fn of_ours<K: Resource>(object: &K) -> Option<ObjectRef<PathfinderCluster>> {
+    let ours = object.labels().get(names::LABEL_MANAGED_BY)? == names::MANAGED_BY;
+    ours.then(|| owner_of(object)).flatten()
+}
+
 fn owner_of<K: Resource>(object: &K) -> Option<ObjectRef<PathfinderCluster>> {
     let name = object.labels().get(names::LABEL_PART_OF)?;
     Some(ObjectRef::new(name).within(&object.namespace()?))
@@ -272,6 +295,16 @@ impl Caches {
         find(&self.autoscalers, namespace, name)
     }
 
+    /// Every HPA of a namespace, also those of others.
+    pub fn autoscalers(&self, namespace: &str) -> Vec<Arc<HorizontalPodAutoscaler>> {
+        within(&self.autoscalers, namespace)
+    }
+
+    /// The quotas of a namespace.
+    pub fn quotas(&self, namespace: &str) -> Vec<Arc<ResourceQuota>> {
+        within(&self.quotas, namespace)
+    }
+
     /// The API pods of one resource.
     pub fn api_pods(&self, id: &ClusterId) -> Vec<Arc<Pod>> {
         let instance = names::component(&id.name, Component::Api);
@@ -296,7 +329,18 @@ impl Caches {
         for store in &self.pods {
             let _ = store.wait_until_ready().await;
         }
+        for store in &self.quotas {
+            let _ = store.wait_until_ready().await;
+        }
     }
+}
+
+fn within<K>(stores: &[Store<K>], namespace: &str) -> Vec<Arc<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    let inside = |object: &K| object.namespace().as_deref() == Some(namespace);
+    stores.iter().flat_map(|store| store.state_filter(inside)).collect()
 }
 
 fn find<K>(stores: &[Store<K>], namespace: &str, name: &str) -> Option<Arc<K>>

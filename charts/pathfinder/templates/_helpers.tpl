@@ -74,9 +74,14 @@ Server-side apply is a patch, and a create as well when the object does not exis
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
-# What the figures are joined to and what status is computed from: read, never written.
+# What the figures are joined to and what status is computed from. Written is one annotation, just before a decrease: which
+# pods are to go first (controller.kubernetes.io/pod-deletion-cost).
 - apiGroups: [""]
   resources: [pods]
+  verbs: [get, list, watch, patch]
+# What an increase must not pass.
+- apiGroups: [""]
+  resources: [resourcequotas]
   verbs: [get, list, watch]
 - apiGroups: [""]
   resources: [persistentvolumeclaims]
