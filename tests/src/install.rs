@@ -11,7 +11,10 @@ pub fn words(image: &str) -> Vec<String> {
     let chart = workspace().join("charts/pathfinder");
     let chart = chart.to_string_lossy();
     let fixed = "--namespace pathfinder-system --create-namespace --wait --timeout 3m \
-                 --set prometheus.endpoints.default.scrapeIntervalSeconds=5";
+                 --set prometheus.endpoints.default.scrapeIntervalSeconds=5 \
+                 --set prometheus.endpoints.queries.url=http://prometheus.monitoring.svc:9090 \
+                 --set prometheus.endpoints.queries.scrapeIntervalSeconds=5 \
+                 --set prometheus.endpoints.queries.userQueries=Allowed";
     let mut words: Vec<String> = ["upgrade", "--install", "pathfinder", &chart]
         .iter()
         .map(|&it| it.to_owned())

@@ -23,6 +23,9 @@ use crate::suite::{kubectl, until};
 /// How long a stack may take until it is Ready on a busy machine.
 pub const READY: Duration = Duration::from_secs(240);
 
+/// (floor, ordered, ready) of the API.
+pub type Counts = (i32, i32, i32);
+
 /// A client for the cluster of `KUBECONFIG`.
 ///
 /// # Errors
@@ -260,7 +263,7 @@ impl Stack {
     ///
     /// # Errors
     /// When one of the objects is not there.
-    pub async fn replicas(&self) -> anyhow::Result<(i32, i32, i32)> {
+    pub async fn replicas(&self) -> anyhow::Result<Counts> {
         let (autoscaler, deployment) = (self.autoscaler().await?, self.deployment().await?);
         Ok((
             autoscaler.spec.and_then(|spec| spec.min_replicas).unwrap_or_default(),
@@ -340,6 +343,37 @@ impl Stack {
             .header("content-type", "application/json")
             .body(bytes)?;
         Ok(self.client.request(request).await?)
+    }
+
+    /// What `kubectl pathfinder explain` says of the resource, as JSON.
+    ///
+    /// # Errors
+    /// What it said instead.
+    pub async fn explain(&self) -> anyhow::Result<Value> {
+        let words = ["pathfinder", "explain", &self.name, "-n", &self.namespace, "-o", "json"];
+        Ok(serde_json::from_str(&kubectl::kubectl(&words).await?.ok()?)?)
+    }
+
+    /// Waits until (floor, ordered, ready) are as `enough` says.
+    ///
+    /// # Errors
+    /// What they were last, with the pods of the namespace.
+    pub async fn wait_replicas(
+        &self,
+        (what, enough): (&str, fn(Counts) -> bool),
+        deadline: Duration,
+    ) -> anyhow::Result<()> {
+        let waited = until(what, deadline, || async {
+            match self.replicas().await {
+                Ok(seen) if enough(seen) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await;
+        match waited {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.context(self.picture().await)),
+        }
     }
 
     /// Address of the API's Service for pods of the cluster.

@@ -184,6 +184,8 @@ pub(crate) enum Suite {
     Scaling,
     /// The cluster suite.
     Cluster,
+    /// What of the cluster suite is about scaling: sources, signals, schedules, other writers, people.
+    ScalingCluster,
     /// down and up: nothing is left over, and it comes back.
     DownUp,
 }

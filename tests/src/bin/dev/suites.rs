@@ -75,7 +75,14 @@ pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<E
         });
     }
     if count.failed == 0 && matches!(suite, Suite::All | Suite::Cluster) {
-        stage("the cluster suite", &mut count, |count| cluster(paths, filter, count));
+        stage("the cluster suite", &mut count, |count| {
+            cluster(paths, (filter, ["beside::", "alone::"]), count)
+        });
+    }
+    if suite == Suite::ScalingCluster {
+        stage("scaling on the cluster", &mut count, |count| {
+            cluster(paths, (filter, ["beside::scaling::", "alone::scaling::"]), count)
+        });
     }
     println!("\n{} passed, {} failed", count.passed, count.failed);
     Ok(if count.failed == 0 {
@@ -273,7 +280,7 @@ fn down_up(paths: &Paths) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn cluster(paths: &Paths, filter: &str, count: &mut Count) -> anyhow::Result<()> {
+fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &mut Count) -> anyhow::Result<()> {
     let engine = Engine::detect();
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
@@ -285,7 +292,7 @@ fn cluster(paths: &Paths, filter: &str, count: &mut Count) -> anyhow::Result<()>
     })?;
     let suite = suite_binary()?;
     let groups = if filter.is_empty() {
-        vec![("beside::", SIDE_BY_SIDE), ("alone::", 1)]
+        vec![(beside, SIDE_BY_SIDE), (alone, 1)]
     } else {
         vec![(filter, 1)]
     };

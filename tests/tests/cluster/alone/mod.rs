@@ -4,3 +4,4 @@ mod chart;
 mod no_data;
 mod nodes;
 mod operator;
+mod scaling;

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::apps::v1::Deployment;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
-use pathfinder_tests::suite::{Stack, load::Load, until, wait::always};
+use pathfinder_tests::suite::{Stack, load::Load, prometheus, until, wait::always};
 use serde_json::json;
 
 #[tokio::test]
 async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_replicas() {
     let stack = Stack::fresh("no-data").await.unwrap();
     let mut resource = stack.small();
-    resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10});
+    // A query of the user's own: what it asks for is not to be had of the pods, so nothing stands in for Prometheus.
+    let query = format!(
+        r#"sum(rate(http_requests_total{{namespace="{}"}}[20s]))"#,
+        stack.namespace
+    );
+    resource["spec"]["scaling"]["requestsPerSecond"] = json!({"perReplica": 10, "query": query});
+    resource["spec"]["scaling"]["metrics"] = json!({"endpoint": "queries"});
     resource["spec"]["scaling"]["maxReplicas"] = json!(4);
     // So short that a decrease would come within the time that is watched.
     resource["spec"]["scaling"]["scaleDown"] = json!({"cooldownSeconds": 20});
@@ -37,7 +38,7 @@ async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_repli
     })
     .await
     .unwrap();
-    scale_prometheus(&stack, 0).await;
+    prometheus::scale(&stack.client, 0).await.unwrap();
     // The load ends while nobody can see it, and still nothing may be lowered.
     load.report(Duration::from_secs(90)).await.unwrap();
     always(
@@ -54,7 +55,7 @@ async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_repli
     .unwrap();
     let condition = stack.condition("MetricsAvailable").await.unwrap().unwrap();
     assert_eq!(condition.status, "False", "{condition:?}");
-    scale_prometheus(&stack, 1).await;
+    prometheus::scale(&stack.client, 1).await.unwrap();
     // With data that says zero, and only then, it comes down.
     until("the decrease after fresh data", Duration::from_secs(180), || async {
         match stack.replicas().await {
@@ -65,22 +66,4 @@ async fn no_data_is_not_no_load_prometheus_stopped_under_load_never_lowers_repli
     .await
     .unwrap();
     stack.remove().await.unwrap();
-}
-
-async fn scale_prometheus(stack: &Stack, replicas: i32) {
-    let api: Api<Deployment> = Api::namespaced(stack.client.clone(), "monitoring");
-    let patch = json!({"spec": {"replicas": replicas}});
-    api.patch_scale("prometheus", &PatchParams::default(), &Patch::Merge(patch))
-        .await
-        .unwrap();
-    until("Prometheus to follow", Duration::from_secs(90), || async {
-        let status = api.get("prometheus").await.unwrap().status.unwrap_or_default();
-        if status.ready_replicas.unwrap_or_default() == replicas {
-            Ok(())
-        } else {
-            Err(status.ready_replicas)
-        }
-    })
-    .await
-    .unwrap();
 }

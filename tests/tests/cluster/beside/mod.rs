@@ -7,4 +7,5 @@ mod lifecycle;
 mod observe;
 mod people;
 mod rejections;
+mod scaling;
 mod troubles;

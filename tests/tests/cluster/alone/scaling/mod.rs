@@ -1,0 +1,5 @@
+//! Scaling while something that all share is broken: one test at a time.
+
+mod burst;
+mod endpoints;
+mod sources;

@@ -1,0 +1,42 @@
+//! Scaling by every signal that there is, side by side: each test in a namespace of its own.
+
+mod latency;
+mod modes;
+mod pods;
+mod rollouts;
+mod schedules;
+mod step;
+mod writers;
+
+use std::time::Duration;
+
+use pathfinder_tests::suite::{Stack, load::Load};
+use serde_json::{Value, json};
+
+// A stack that scales at a tenth of the usual load, so that many fit on a small machine.
+async fn scaled(test: &str, scaling: Value) -> Stack {
+    let stack = Stack::fresh(test).await.unwrap();
+    let mut resource = stack.small();
+    let spec = resource["spec"]["scaling"].as_object_mut().unwrap();
+    spec.insert("requestsPerSecond".to_owned(), json!({"perReplica": 10}));
+    spec.insert(
+        "scaleDown".to_owned(),
+        json!({"cooldownSeconds": 20, "maxPercent": 100}),
+    );
+    spec.extend(scaling.as_object().unwrap().clone());
+    stack.apply(&resource).await.unwrap();
+    stack.wait_ready().await.unwrap();
+    stack
+}
+
+async fn load(stack: &Stack, name: &str, (rate, seconds): (u32, u64)) -> Load {
+    let url = stack.url("/api/tournaments");
+    Load::start(
+        &stack.client,
+        (&stack.namespace, name),
+        &url,
+        (rate, Duration::from_secs(seconds)),
+    )
+    .await
+    .unwrap()
+}

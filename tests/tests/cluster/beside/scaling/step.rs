@@ -1,0 +1,55 @@
+//! A step of load: ordered at once, explained, and down again when it is over.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{load, scaled};
+
+#[tokio::test]
+async fn a_step_of_load_is_ordered_explained_and_given_back() {
+    let stack = scaled("step", json!({"maxReplicas": 6})).await;
+    let steady = load(&stack, "steady", (8, 15)).await;
+    steady.report(Duration::from_secs(60)).await.unwrap();
+    let step = load(&stack, "step", (48, 40)).await;
+    stack
+        .wait_replicas(
+            ("5 or 6 replicas, ordered and ready", |(floor, ordered, ready)| {
+                floor >= 5 && ordered >= 5 && ready >= 5
+            }),
+            Duration::from_secs(60),
+        )
+        .await
+        .unwrap();
+    let explained = stack.explain().await.unwrap();
+    let kinds = ["Demand", "Burst", "Held"];
+    assert!(
+        kinds.contains(&explained["record"]["reason"]["kind"].as_str().unwrap()),
+        "{explained}"
+    );
+    assert_eq!(explained["replicas"]["askedBy"], "Floor", "{explained}");
+    let names: Vec<&str> = explained["record"]["signals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|row| row["name"].as_str())
+        .collect();
+    assert!(names.starts_with(&["requestsPerSecond", "latency"]), "{names:?}");
+    let report = step.report(Duration::from_secs(90)).await.unwrap();
+    assert!(report.success > 0.99, "{report:?}");
+    stack
+        .wait_replicas(("2 replicas again", |seen| seen == (2, 2, 2)), Duration::from_secs(240))
+        .await
+        .unwrap();
+    let night = stack.explain().await.unwrap();
+    let latency = &night["record"]["signals"][1];
+    assert_eq!(
+        latency["verdict"], "Missing",
+        "a quantile of no requests is none: {night}"
+    );
+    assert_eq!(
+        stack.condition("MetricsAvailable").await.unwrap().unwrap().status,
+        "True"
+    );
+    stack.remove().await.unwrap();
+}

@@ -1,0 +1,117 @@
+//! Somebody else writes replicas or the floor: put right, and named.
+
+use std::time::Duration;
+
+use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
+use kube::api::{Patch, PatchParams};
+use pathfinder_tests::suite::{
+    kubectl::{kubectl, kubectl_with},
+    until,
+};
+use serde_json::json;
+
+use super::scaled;
+
+#[tokio::test]
+async fn a_user_who_scales_by_hand_is_put_right_and_named() {
+    let stack = scaled("by-hand", json!({})).await;
+    kubectl(&["scale", "deployment/shop-api", "-n", &stack.namespace, "--replicas=1"])
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    stack
+        .wait_replicas(
+            ("2 replicas again", |(floor, ordered, _)| floor == 2 && ordered == 2),
+            Duration::from_secs(60),
+        )
+        .await
+        .unwrap();
+    let condition = stack
+        .wait_condition(
+            ("ScaleConflict", "True"),
+            Some("AnotherWriter"),
+            Duration::from_secs(90),
+        )
+        .await
+        .unwrap();
+    assert!(condition.message.contains("kubectl"), "{condition:?}");
+    assert_eq!(stack.events("AnotherWriter").await.unwrap().0, 1);
+    stack.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gitops_tool_that_writes_the_floor_again_and_again_is_undone_and_named() {
+    let stack = scaled("gitops", json!({})).await;
+    for _ in 0..3 {
+        let params = PatchParams::apply("argocd-controller").force();
+        let body = json!({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "spec": {
+                "minReplicas": 3, "maxReplicas": 10,
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-api"},
+            },
+        });
+        stack
+            .api::<HorizontalPodAutoscaler>()
+            .patch("shop-api", &params, &Patch::Apply(body))
+            .await
+            .unwrap();
+        until("the floor to be put right", Duration::from_secs(30), || async {
+            match stack.replicas().await {
+                Ok((2, ..)) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await
+        .unwrap();
+    }
+    let condition = stack
+        .wait_condition(
+            ("ScaleConflict", "True"),
+            Some("AnotherWriter"),
+            Duration::from_secs(90),
+        )
+        .await
+        .unwrap();
+    assert!(condition.message.contains("argocd-controller"), "{condition:?}");
+    stack.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_hpa_on_the_same_deployment_is_named_and_forgiven_when_it_goes() {
+    let stack = scaled("second-hpa", json!({})).await;
+    let second = json!({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "by-hand", "namespace": stack.namespace},
+        "spec": {
+            "minReplicas": 1, "maxReplicas": 3,
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop-api"},
+        },
+    });
+    kubectl_with(&["apply", "-f", "-"], &second.to_string())
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    let condition = stack
+        .wait_condition(
+            ("ScaleConflict", "True"),
+            Some("AnotherAutoscaler"),
+            Duration::from_secs(90),
+        )
+        .await
+        .unwrap();
+    assert!(condition.message.contains("by-hand"), "{condition:?}");
+    kubectl(&["delete", "hpa/by-hand", "-n", &stack.namespace])
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    stack
+        .wait_condition(("ScaleConflict", "False"), None, Duration::from_secs(90))
+        .await
+        .unwrap();
+    assert!(stack.api::<Deployment>().get("shop-api").await.is_ok());
+    stack.remove().await.unwrap();
+}
