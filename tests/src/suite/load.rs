@@ -50,7 +50,7 @@ impl Load {
         let seconds = duration.as_secs();
         // Every request on a connection of its own: the Service spreads connections, not requests.
         let script = format!(
-            "echo 'GET {url}' | vegeta attack -rate={rate}/s -duration={seconds}s -keepalive=false -timeout=5s -max-workers=400 | vegeta report -type=json"
+            "date +%s.%N; echo 'GET {url}' | vegeta attack -rate={rate}/s -duration={seconds}s -keepalive=false -timeout=5s -max-workers=400 | vegeta report -type=json"
         );
         let pod: Pod = serde_json::from_value(json!({
             "apiVersion": "v1",
@@ -97,6 +97,22 @@ impl Load {
 
     fn api(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// When it began, known while it still runs: within milliseconds of the first request.
+    ///
+    /// # Errors
+    /// When it did not say so within seconds.
+    pub async fn began(&self) -> anyhow::Result<jiff::Timestamp> {
+        until("the load to begin", Duration::from_secs(15), || async {
+            let text = self.api().logs(&self.name, &LogParams::default()).await;
+            let text = text.map_err(|error| error.to_string())?;
+            let line = text.lines().next().unwrap_or_default();
+            let seconds: f64 = line.parse().map_err(|_| format!("{line:?}"))?;
+            let since = jiff::SignedDuration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+            jiff::Timestamp::from_duration(since).map_err(|error| error.to_string())
+        })
+        .await
     }
 
     /// Waits for the end and reads the report.

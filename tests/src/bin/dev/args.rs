@@ -127,12 +127,28 @@ pub(crate) enum Bench {
         after_help = "Examples:\n  cargo dev bench scaling --trace step --trace noise\n  cargo dev bench scaling --traces traces/ -o json"
     )]
     Scaling(ScalingOptions),
+    /// A step of load on the real cluster: seconds to the order and to readiness, beside a plain HPA on CPU.
+    #[command(after_help = "Example:\n  cargo dev bench reaction --repetitions 3 -o json")]
+    Reaction(ReactionOptions),
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.
         #[arg(short, long, value_enum, default_value = "table")]
         output: Output,
     },
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReactionOptions {
+    /// Steps of each subject.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) repetitions: u32,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// Set when it runs inside the cluster's network.
+    #[arg(long, hide = true)]
+    pub(crate) inside: bool,
 }
 
 #[derive(Debug, Default, clap::Args)]

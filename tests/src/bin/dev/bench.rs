@@ -4,6 +4,7 @@ mod decide;
 mod document;
 mod plot;
 mod progress;
+mod reaction;
 mod scaling;
 mod tables;
 mod traces;
@@ -11,11 +12,13 @@ mod traces;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use pathfinder_tests::cluster::Paths;
 
 use crate::args::{Args, Bench};
 
-pub(crate) fn run(bench: Option<&Bench>) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(paths: &Paths, bench: Option<&Bench>) -> anyhow::Result<ExitCode> {
     match bench {
+        Some(Bench::Reaction(options)) => return reaction::run(paths, options),
         Some(Bench::Scaling(options)) => scaling::run(options)?,
         Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),

@@ -58,7 +58,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Action::Demo(options) => demo::run(&paths, &options),
         Action::Test { suite, filter } => suites::run(&paths, suite, &filter),
-        Action::Bench { bench } => bench::run(bench.as_ref()),
+        Action::Bench { bench } => bench::run(&paths, bench.as_ref()),
         Action::Fmt => cargo(&["fmt", "--all"]),
         Action::Lint => cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         Action::Crds => cargo(&["run", "-q", "-p", "pathfinder-crds", "--bin", "crdgen", "--", "--write"]),
