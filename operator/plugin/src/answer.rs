@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    args::{Arguments, Command, Connection, Format, StatusArguments},
+    args::{Arguments, Command, Connection, Format, PauseArguments, ResumeArguments, StatusArguments, SwitchArguments},
     failure::Failure,
     fetch::{self, Scope},
     live,
@@ -19,7 +19,9 @@ use crate::{
         detail::{Detail, Readings},
         explanation::Explanation,
         overview::Overview,
+        pause::Verb,
     },
+    pause,
     session::Session,
     simulate,
     text::{self, overview::NamespaceColumn},
@@ -56,11 +58,14 @@ pub(crate) async fn answer(arguments: &Arguments, now: Timestamp) -> Result<Stri
             })
         }
         Command::Explain(explain) => {
-            let explanation = explanation(connection, &explain.name, now).await?;
+            let session = Session::open(connection).await?;
+            let explanation = explanation(&session, connection, &explain.name, now).await?;
             print(*output, &explanation, |explanation| {
                 text::explanation::render(explanation, now)
             })
         }
+        Command::Pause(PauseArguments { switch }) => paused(arguments, switch, Verb::Pause).await,
+        Command::Resume(ResumeArguments { switch }) => paused(arguments, switch, Verb::Resume).await,
         Command::Simulate(wanted) => {
             let report = simulate::simulate(wanted, connection, now).await?;
             print(*output, &report, simulate::report::render)
@@ -97,12 +102,23 @@ async fn detail(session: &Session, name: &str) -> Result<Detail, Failure> {
     }))
 }
 
-async fn explanation(connection: &Connection, name: &str, now: Timestamp) -> Result<Explanation, Failure> {
-    let session = Session::open(connection).await?;
-    let cluster = fetch::cluster(&session, name).await?;
+async fn paused(arguments: &Arguments, switch: &SwitchArguments, verb: Verb) -> Result<String, Failure> {
+    let session = Session::open(&arguments.connection).await?;
+    let outcome = pause::switch(&session, switch, verb).await?;
+    print(arguments.output, &outcome, text::pause::render)
+}
+
+/// Why the resource `name` has as many replicas as it has, at `now`.
+pub(crate) async fn explanation(
+    session: &Session,
+    connection: &Connection,
+    name: &str,
+    now: Timestamp,
+) -> Result<Explanation, Failure> {
+    let cluster = fetch::cluster(session, name).await?;
     let (live, hpa) = tokio::join!(
-        live::record(&session, &connection.operator_namespace, name),
-        fetch::hpa(&session, name)
+        live::record(session, &connection.operator_namespace, name),
+        fetch::hpa(session, name)
     );
     Ok(Explanation::new(
         &cluster,
@@ -134,6 +150,11 @@ pub(crate) fn print<T: Serialize>(
         Format::Json => Ok(serde_json::to_string_pretty(value).map_err(io::Error::from)? + "\n"),
         Format::Yaml => Ok(serde_yaml::to_string(value).map_err(io::Error::other)?),
     }
+}
+
+/// `value` as one line of JSON, for streams of documents.
+pub(crate) fn one_line<T: Serialize>(value: &T) -> Result<String, Failure> {
+    Ok(serde_json::to_string(value).map_err(io::Error::from)? + "\n")
 }
 
 fn completion(shell: Shell) -> String {

@@ -16,11 +16,13 @@ use crate::simulate::args::SimulateArguments;
     name = "kubectl-pathfinder",
     bin_name = "kubectl pathfinder",
     version,
-    about = "Shows what Pathfinder runs, why it runs that many replicas, and what it would do under another load",
+    about = "Shows what Pathfinder runs and why it runs that many replicas, pauses it, and tries another load",
     after_help = "Examples:\n  \
         kubectl pathfinder status                  every PathfinderCluster of the namespace\n  \
         kubectl pathfinder status shop -n prod     one of them: conditions, pods, stores, events\n  \
         kubectl pathfinder explain shop -n prod    which signal asked for how many replicas, and what limited it\n  \
+        kubectl pathfinder explain shop -w         the same, followed until Ctrl-C\n  \
+        kubectl pathfinder pause shop -n prod      keep the replicas as they are; resume ends it\n  \
         kubectl pathfinder simulate --trace F.csv  what Pathfinder, HPA, KEDA and Knative do under a recorded load\n\n\
         Exit codes: 0 answered, 1 could not answer, 2 wrong usage."
 )]
@@ -83,6 +85,10 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Show why the API has as many replicas as it has
     Explain(ExplainArguments),
+    /// Keep the replicas as they are, whatever the signals say
+    Pause(PauseArguments),
+    /// Let the signals decide again
+    Resume(ResumeArguments),
     /// Try policies on a recorded load, side by side
     Simulate(Box<SimulateArguments>),
     /// Print a completion script for a shell
@@ -108,10 +114,64 @@ pub(crate) struct StatusArguments {
 
 /// What `explain` takes.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+        kubectl pathfinder explain shop -n prod               which signal asked for what, and what limited it\n  \
+        kubectl pathfinder explain shop -w                    a row every 2 s, the whole answer when it changes\n  \
+        kubectl pathfinder explain shop -w -o json | jq .sentence\n\n\
+        --watch ends with Ctrl-C, exit code 0. With -o json it prints one document per line and change.")]
 pub(crate) struct ExplainArguments {
     /// Name of a PathfinderCluster
     #[arg(value_name = "NAME", value_parser = resource_name)]
     pub(crate) name: String,
+    /// Follow the decisions until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) watch: bool,
+    /// Seconds between two looks of --watch, 1 to 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "watch",
+          value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) interval: u64,
+}
+
+/// What `pause` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+        kubectl pathfinder pause shop -n prod            nothing that a signal asks for is written any more\n  \
+        kubectl pathfinder pause shop --down             replicas are added as ever, and none are taken away\n  \
+        kubectl pathfinder pause shop --dry-run          let the API server check it, and write nothing\n\n\
+        The HPA goes on adding replicas by CPU and memory. minReplicas and maxReplicas hold as ever.")]
+pub(crate) struct PauseArguments {
+    /// What to pause.
+    #[command(flatten)]
+    pub(crate) switch: SwitchArguments,
+}
+
+/// What `resume` takes.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  \
+        kubectl pathfinder resume shop -n prod           spec.scaling.mode goes from Paused to Auto\n  \
+        kubectl pathfinder resume shop --up --down       both directions, where they were paused alone\n\n\
+        What is not paused stays as it is; Observe is not a pause.")]
+pub(crate) struct ResumeArguments {
+    /// What to resume.
+    #[command(flatten)]
+    pub(crate) switch: SwitchArguments,
+}
+
+/// What `pause` and `resume` have in common.
+#[derive(Args, Debug)]
+pub(crate) struct SwitchArguments {
+    /// Name of a PathfinderCluster
+    #[arg(value_name = "NAME", value_parser = resource_name)]
+    pub(crate) name: String,
+    /// Increases alone [default: spec.scaling.mode, which is both and more]
+    #[arg(long)]
+    pub(crate) up: bool,
+    /// Decreases alone; with --up both directions
+    #[arg(long)]
+    pub(crate) down: bool,
+    /// Have the API server check the change without writing it
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// Names end up in request paths, so they are checked here; `pfc/shop` is taken as `shop`, as kubectl does.
@@ -194,6 +254,13 @@ mod tests {
     #[rstest]
     #[case("explain", ErrorKind::MissingRequiredArgument)]
     #[case("explain shop -A", ErrorKind::UnknownArgument)]
+    #[case("explain shop -w --interval 0", ErrorKind::ValueValidation)]
+    #[case("explain shop -w --interval 61", ErrorKind::ValueValidation)]
+    #[case("explain shop --interval 5", ErrorKind::MissingRequiredArgument)]
+    #[case("pause", ErrorKind::MissingRequiredArgument)]
+    #[case("pause shop till", ErrorKind::UnknownArgument)]
+    #[case("resume ../secrets", ErrorKind::ValueValidation)]
+    #[case("resume shop --sideways", ErrorKind::UnknownArgument)]
     #[case("status shop -A", ErrorKind::ArgumentConflict)]
     #[case("status -o xml", ErrorKind::InvalidValue)]
     #[case("status ../secrets", ErrorKind::ValueValidation)]

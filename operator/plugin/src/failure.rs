@@ -69,6 +69,25 @@ pub(crate) enum Failure {
         /// The API server's words.
         message: String,
     },
+    /// Somebody else changed the resource each time between reading and writing it.
+    #[error("{name} in namespace {namespace} was changed by somebody else {attempts} times meanwhile: try again")]
+    Contended {
+        /// The resource.
+        name: String,
+        /// Its namespace.
+        namespace: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The API server drops a field that this version writes.
+    #[error(
+        "this cluster's PathfinderCluster has no {field}, so nothing is paused or resumed: bring its definition up to date with \
+         `kubectl apply --server-side -f charts/pathfinder/files/pathfinderclusters.yaml`"
+    )]
+    OldDefinition {
+        /// The field.
+        field: &'static str,
+    },
     /// Nobody answers.
     #[error("cannot reach the API server at {server}: {cause}: is it up, and is this the right --context?")]
     Unreachable {
@@ -135,12 +154,35 @@ impl Failure {
             Self::NotFound { .. } => "NotFound",
             Self::Unauthorized => "Unauthorized",
             Self::Forbidden { .. } => "Forbidden",
+            Self::Contended { .. } => "Contended",
+            Self::OldDefinition { .. } => "OldDefinition",
             Self::Unreachable { .. } => "Unreachable",
             Self::TimedOut { .. } => "TimedOut",
             Self::Refused { .. } => "Refused",
             Self::Malformed { .. } => "Malformed",
             Self::Simulate(trouble) => trouble.kind(),
             Self::Print(_) => "Print",
+        }
+    }
+
+    /// Whether the same question may well be answered a little later.
+    pub(crate) fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { code, .. } => *code == 429 || *code >= 500,
+            Self::NoKubeconfig { .. }
+            | Self::Kubeconfig { .. }
+            | Self::NoCurrentContext { .. }
+            | Self::UnknownContext { .. }
+            | Self::NotInstalled
+            | Self::NotFound { .. }
+            | Self::Unauthorized
+            | Self::Forbidden { .. }
+            | Self::Contended { .. }
+            | Self::OldDefinition { .. }
+            | Self::Malformed { .. }
+            | Self::Simulate(_)
+            | Self::Print(_) => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads what the answers are made of: the resources and the objects that the operator made from them.
 //!
-//! IO, and nothing but IO: one function per question, each with the words for its failure. What the objects mean is
+//! IO, and nothing but IO, and one write, of the resource itself: one function per question, each with the words for its failure. What the objects mean is
 //! decided in `model`.
 
 use std::fmt::Debug;
@@ -9,9 +9,13 @@ use k8s_openapi::api::{
     autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{Event, Pod},
 };
-use kube::{Api, ResourceExt, api::ListParams};
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
+};
 use pathfinder_crds::PathfinderCluster;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{
     failure::{Failure, choices},
@@ -37,10 +41,52 @@ impl Scope<'_> {
     }
 }
 
+/// Whether a write is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// It is.
+    Kept,
+    /// The API server checks it and keeps nothing.
+    DryRun,
+}
+
 /// One resource. When it is not there, says which are.
 pub(crate) async fn cluster(session: &Session, name: &str) -> Result<PathfinderCluster, Failure> {
+    let api = Api::namespaced(session.client.clone(), &session.namespace);
+    one(session, &api, name).await
+}
+
+/// One resource as it is stored, with fields that this version does not know.
+pub(crate) async fn cluster_as_stored(session: &Session, name: &str) -> Result<DynamicObject, Failure> {
+    one(session, &stored(session), name).await
+}
+
+/// Changes one resource by a JSON merge patch; what it then holds.
+pub(crate) async fn patch_cluster(
+    session: &Session,
+    name: &str,
+    patch: &Value,
+    write: Write,
+) -> Result<DynamicObject, Failure> {
+    let params = PatchParams {
+        field_manager: Some(names::FIELD_MANAGER.to_owned()),
+        dry_run: write == Write::DryRun,
+        ..PatchParams::default()
+    };
+    let action = format!("patch PathfinderCluster {name} in namespace {}", session.namespace);
+    let api = stored(session);
+    session
+        .call(&action, api.patch(name, &params, &Patch::Merge(patch)))
+        .await
+}
+
+fn stored(session: &Session) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<PathfinderCluster>(&());
+    Api::namespaced_with(session.client.clone(), &session.namespace, &resource)
+}
+
+async fn one<K: Clone + DeserializeOwned + Debug>(session: &Session, api: &Api<K>, name: &str) -> Result<K, Failure> {
     let namespace = session.namespace.as_str();
-    let api: Api<PathfinderCluster> = Api::namespaced(session.client.clone(), namespace);
     let action = format!("get PathfinderCluster {name} in namespace {namespace}");
     match session.call(&action, api.get_opt(name)).await {
         Ok(Some(cluster)) => Ok(cluster),

@@ -4,6 +4,8 @@
 
 /// The Lease that names the operator's leader.
 pub(crate) const LEADER_LEASE: &str = "pathfinder-operator";
+/// Who the plugin is to the API server where it writes.
+pub(crate) const FIELD_MANAGER: &str = "kubectl-pathfinder";
 /// The operator's HTTP port, which serves the live records.
 pub(crate) const OPERATOR_PORT: u16 = 8080;
 /// Selects everything that the operator made.

@@ -4,10 +4,10 @@
 
 use jiff::Timestamp;
 use pathfinder_crds::{ScalingStatus, SignalStatus, SignalVerdict};
-use pathfinder_scaling::{Record, SignalRow, Verdict};
+use pathfinder_scaling::{Reason, Record, SignalName, SignalRow, Verdict};
 use serde::Serialize;
 
-use crate::model::limit;
+use crate::model::{limit, reason};
 
 /// One scale decision.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,6 +23,15 @@ pub(crate) struct Decision {
     pub(crate) signals: Vec<Signal>,
     /// What limited it, in words; empty when nothing did.
     pub(crate) limits: Vec<String>,
+    /// Why the result is what it is, in words; none where the sentence is all that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) because: Option<String>,
+    /// What one replica serves and what it is ready for, in words, where the load decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) capacity: Option<String>,
+    /// That latency is over its target and replicas would not help, in words, with what is slow instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latency_not_scalable: Option<String>,
 }
 
 /// What one signal said.
@@ -31,6 +40,9 @@ pub(crate) struct Decision {
 pub(crate) struct Signal {
     /// Its name as the spec writes it.
     pub(crate) name: String,
+    /// The schedule that decided, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) schedule: Option<String>,
     /// The raw value in the signal's own unit.
     pub(crate) value: Option<f64>,
     /// Age of the sample when the decision was made.
@@ -51,8 +63,15 @@ impl Decision {
             replicas: i64::from(record.result.get()),
             previous: i64::from(record.previous.get()),
             time: record.at,
-            signals: record.signals.iter().map(Signal::of_row).collect(),
+            signals: record
+                .signals
+                .iter()
+                .map(|row| Signal::of_row(row, record.reason))
+                .collect(),
             limits: record.limits.iter().map(|&limit| limit::words(limit, now)).collect(),
+            because: Some(reason::words(record, now)),
+            capacity: reason::capacity(record),
+            latency_not_scalable: record.latency_not_scalable.map(reason::not_scalable),
         }
     }
 
@@ -64,14 +83,23 @@ impl Decision {
             time: scaling.time.0,
             signals: scaling.signals.iter().map(Signal::of_status).collect(),
             limits: scaling.limits.clone(),
+            because: None,
+            capacity: None,
+            latency_not_scalable: None,
         }
     }
 }
 
 impl Signal {
-    fn of_row(row: &SignalRow) -> Self {
+    fn of_row(row: &SignalRow, reason: Reason) -> Self {
+        let schedule = if let (SignalName::Schedule, Reason::Schedule(scheduled)) = (row.name, reason) {
+            Some(scheduled.name.to_string())
+        } else {
+            None
+        };
         Self {
             name: row.name.name().to_owned(),
+            schedule,
             value: row.value,
             age_seconds: row.age_seconds,
             verdict: row.verdict.name(),
@@ -84,9 +112,10 @@ impl Signal {
         }
     }
 
-    fn of_status(signal: &SignalStatus) -> Self {
+    pub(crate) fn of_status(signal: &SignalStatus) -> Self {
         Self {
             name: signal.name.clone(),
+            schedule: None,
             value: signal.value,
             age_seconds: signal.age_seconds,
             verdict: match signal.verdict {

@@ -12,6 +12,7 @@ use pathfinder_crds::{PathfinderCluster, ScalingStatus};
 use serde::Serialize;
 
 use crate::model::{
+    decision::{Decision, Signal},
     event::{self, EventRow},
     overview,
     pod::PodRow,
@@ -50,6 +51,8 @@ pub(crate) struct Detail {
     pub(crate) scaling: String,
     /// Whether everything is as the spec asks.
     pub(crate) readiness: Readiness,
+    /// What is wrong with scaling, in words.
+    pub(crate) trouble: Vec<String>,
     /// All conditions.
     pub(crate) conditions: Vec<ConditionRow>,
     /// Pods of the API that are ready; none before the operator reported.
@@ -71,7 +74,7 @@ pub(crate) struct Detail {
 }
 
 /// A change of the floor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Change {
     /// The floor after.
@@ -82,15 +85,29 @@ pub(crate) struct Change {
     pub(crate) time: Timestamp,
     /// Why.
     pub(crate) why: String,
+    /// What each signal said then.
+    pub(crate) signals: Vec<Signal>,
+    /// What limited it, in words.
+    pub(crate) limits: Vec<String>,
 }
 
 impl Change {
     fn of(scaling: &ScalingStatus) -> Self {
+        let Decision {
+            replicas,
+            previous,
+            time,
+            signals,
+            limits,
+            ..
+        } = Decision::of_status(scaling);
         Self {
-            replicas: i64::from(scaling.replicas),
-            previous: i64::from(scaling.previous),
-            time: scaling.time.0,
+            replicas,
+            previous,
+            time,
             why: scaling.why.clone(),
+            signals,
+            limits,
         }
     }
 }
@@ -114,6 +131,7 @@ impl Detail {
             image: cluster.spec.api.image.clone(),
             scaling: scaling_in_words(&cluster),
             readiness: Readiness::of(&cluster),
+            trouble: readiness::trouble(&cluster),
             conditions: readiness::rows(&cluster),
             replicas_ready: overview::ready(&cluster),
             replicas_wanted: overview::wanted(&cluster, replicas.as_ref()),

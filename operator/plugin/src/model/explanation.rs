@@ -11,7 +11,13 @@ use pathfinder_scaling::Record;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    model::{decision::Decision, detail::scaling_in_words, overview, readiness::Readiness, replicas::Replicas},
+    model::{
+        decision::Decision,
+        detail::scaling_in_words,
+        overview,
+        readiness::{self, Readiness},
+        replicas::Replicas,
+    },
     span,
 };
 
@@ -169,7 +175,19 @@ fn notes(cluster: &PathfinderCluster, told: &Told, now: Timestamp) -> Vec<String
             span::seconds(age)
         )
     });
-    unreported.into_iter().chain(stuck).collect()
+    let conditions = conditions(cluster, told);
+    unreported.into_iter().chain(stuck).chain(conditions).collect()
+}
+
+/// What the conditions add: with a live record only what it does not know, else what is wrong with scaling.
+fn conditions(cluster: &PathfinderCluster, told: &Told) -> Vec<String> {
+    if told.record.is_some() {
+        return readiness::holding(cluster, "ScaleConflict", "True")
+            .into_iter()
+            .collect();
+    }
+    let lost = readiness::holding(cluster, "MetricsAvailable", "False");
+    readiness::trouble(cluster).into_iter().chain(lost).collect()
 }
 
 #[cfg(test)]
@@ -208,6 +226,20 @@ mod tests {
         assert_eq!(explanation.decision, None);
         assert_eq!(explanation.sentence, "nothing is decided yet for shop");
         assert_eq!(explanation.notes, ["the operator has not reported yet: is it running?"]);
+    }
+
+    #[test]
+    fn conditions_tell_what_the_record_does_not() {
+        let mut cluster = fixtures::scaled("shop");
+        fixtures::add_condition(&mut cluster, "ScaleConflict", "True", "AnotherWriter");
+        fixtures::add_condition(&mut cluster, "LatencyNotScalable", "True", "PostgresSaturated");
+        fixtures::add_condition(&mut cluster, "MetricsAvailable", "False", "NoData");
+        let live = Explanation::new(&cluster, Ok(fixtures::live()), Ok(None), now());
+        assert_eq!(live.notes, ["ScaleConflict: about ScaleConflict"]);
+        let fallback = Explanation::new(&cluster, Err("no leader".into()), Ok(None), now());
+        let expected =
+            ["ScaleConflict", "LatencyNotScalable", "MetricsAvailable"].map(|type_| format!("{type_}: about {type_}"));
+        assert_eq!(fallback.notes, expected);
     }
 
     #[test]

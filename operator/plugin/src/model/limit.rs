@@ -18,6 +18,7 @@ pub(crate) fn words(limit: Limit, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use pathfinder_scaling::Replicas;
+    use serde_json::json;
 
     use super::*;
 
@@ -41,6 +42,43 @@ mod tests {
             until: at("2026-01-01T11:00:00Z"),
         };
         assert_eq!(words(limit, at(NOON)), format!("{limit} (in 0s)"));
+    }
+
+    #[test]
+    fn every_limit_is_a_sentence_and_not_the_name_of_a_variant() {
+        let until = json!("2026-01-01T12:04:12Z");
+        let kinds = [
+            "MinReplicas",
+            "MaxReplicas",
+            "ScaleDownCooldown",
+            "ScaleUpCooldown",
+            "RecentDemand",
+            "WindowNotFull",
+            "Freshness",
+            "SignalRequired",
+            "Rollout",
+            "StepUp",
+            "StepDown",
+            "Hysteresis",
+            "WouldBreach",
+            "ChangeBudget",
+            "DatabaseConnections",
+            "Quota",
+            "CrashLooping",
+            "LatencyWait",
+            "Paused",
+            "Mode",
+        ];
+        for kind in kinds {
+            let limit: Limit = serde_json::from_value(json!({
+                "kind": kind, "until": until, "replicas": 6, "signal": "latency", "direction": "Up", "mode": "Paused",
+            }))
+            .unwrap();
+            let words = words(limit, at(NOON));
+            assert!(!words.contains(kind) || kind == "Mode", "{words}");
+            assert!(words.contains(' '), "{kind}: {words}");
+            assert_eq!(limit.until().is_some(), words.ends_with("(in 4m12s)"), "{words}");
+        }
     }
 
     #[test]

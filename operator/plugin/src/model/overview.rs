@@ -9,7 +9,10 @@ use pathfinder_crds::PathfinderCluster;
 use serde::Serialize;
 
 use crate::{
-    model::{readiness::Readiness, replicas::Replicas},
+    model::{
+        readiness::{self, Readiness},
+        replicas::Replicas,
+    },
     names,
 };
 
@@ -93,6 +96,9 @@ fn why(cluster: &PathfinderCluster, readiness: &Readiness) -> String {
     if !readiness.is_ready() {
         return format!("{}: {}", readiness.reason, readiness.message);
     }
+    if let Some(trouble) = readiness::trouble(cluster).into_iter().next() {
+        return trouble;
+    }
     let scaling = cluster.status.as_ref().and_then(|status| status.scaling.as_ref());
     scaling.map_or_else(|| readiness.message.clone(), |scaling| scaling.why.clone())
 }
@@ -116,6 +122,14 @@ mod tests {
         fixtures::set_condition(&mut cluster, "Ready", "False", "ImagePullFailed");
         let overview = Overview::new(&[cluster], &[], vec![]);
         assert_eq!(overview.items[0].why, "ImagePullFailed: about Ready");
+    }
+
+    #[test]
+    fn trouble_of_scaling_comes_before_the_reason_for_the_replicas() {
+        let mut cluster = fixtures::scaled("shop");
+        fixtures::add_condition(&mut cluster, "LatencyNotScalable", "True", "PostgresSaturated");
+        let overview = Overview::new(&[cluster], &[], vec![]);
+        assert_eq!(overview.items[0].why, "LatencyNotScalable: about LatencyNotScalable");
     }
 
     #[test]

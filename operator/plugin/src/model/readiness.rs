@@ -18,6 +18,12 @@ const READING_ORDER: [ConditionType; 7] = [
     ConditionType::ScalingLimited,
 ];
 
+/// More of scaling, in reading order: what is true only when something is wrong that a person should look at.
+const TROUBLE: [&str; 2] = ["ScaleConflict", "LatencyNotScalable"];
+
+/// Conditions that say nothing when they do not hold.
+const QUIET_WHEN_FALSE: [&str; 3] = ["ScalingLimited", "ScaleConflict", "LatencyNotScalable"];
+
 /// Whether everything is as the spec asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,6 +51,13 @@ pub(crate) struct ConditionRow {
     pub(crate) since: Timestamp,
     /// For people.
     pub(crate) message: String,
+}
+
+impl ConditionRow {
+    /// Whether a person learns something from it.
+    pub(crate) fn says_something(&self) -> bool {
+        self.status != "False" || !QUIET_WHEN_FALSE.contains(&self.type_.as_str())
+    }
 }
 
 impl Readiness {
@@ -88,6 +101,23 @@ pub(crate) fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Co
     conditions.iter().find(|condition| condition.type_ == type_.as_str())
 }
 
+/// What is wrong with scaling, in words, while the resource may well be ready.
+pub(crate) fn trouble(cluster: &PathfinderCluster) -> Vec<String> {
+    TROUBLE
+        .iter()
+        .filter_map(|type_| holding(cluster, type_, "True"))
+        .collect()
+}
+
+/// A condition in words, if it is there and has that status.
+pub(crate) fn holding(cluster: &PathfinderCluster, type_: &str, status: &str) -> Option<String> {
+    let conditions = &cluster.status.as_ref()?.conditions;
+    let found = conditions
+        .iter()
+        .find(|condition| condition.type_ == type_ && condition.status == status)?;
+    Some(format!("{type_}: {}", found.message))
+}
+
 /// All conditions in reading order; those that this version does not know come last, by name.
 pub(crate) fn rows(cluster: &PathfinderCluster) -> Vec<ConditionRow> {
     let conditions = cluster.status.as_ref().map_or(&[][..], |status| &status.conditions);
@@ -107,10 +137,11 @@ fn row(condition: &Condition) -> ConditionRow {
 }
 
 fn place(type_: &str) -> usize {
-    READING_ORDER
-        .iter()
-        .position(|known| known.as_str() == type_)
-        .unwrap_or(READING_ORDER.len())
+    let known = READING_ORDER.iter().map(|known| known.as_str()).chain(TROUBLE);
+    known
+        .zip(0..)
+        .find(|(known, _)| *known == type_)
+        .map_or(usize::MAX, |(_, place)| place)
 }
 
 #[cfg(test)]
@@ -135,12 +166,27 @@ mod tests {
     }
 
     #[test]
+    fn trouble_of_scaling_is_what_holds_and_is_wrong() {
+        let mut cluster = fixtures::ready("shop");
+        fixtures::add_condition(&mut cluster, "LatencyNotScalable", "False", "LatencyMet");
+        fixtures::add_condition(&mut cluster, "ScaleConflict", "True", "AnotherWriter");
+        assert_eq!(trouble(&cluster), ["ScaleConflict: about ScaleConflict"]);
+        let said = rows(&cluster).into_iter().filter(ConditionRow::says_something);
+        let types: Vec<String> = said.map(|row| row.type_).collect();
+        assert_eq!(types, ["Ready", "PostgresReady", "RedisReady", "ScaleConflict"]);
+    }
+
+    #[test]
     fn ready_comes_first_and_unknown_types_last() {
         let mut cluster = fixtures::cluster("shop");
         fixtures::add_condition(&mut cluster, "AaaOfTomorrow", "True", "Why");
+        fixtures::add_condition(&mut cluster, "LatencyNotScalable", "True", "PostgresSaturated");
         fixtures::add_condition(&mut cluster, "ScalingLimited", "False", "NotLimited");
         fixtures::add_condition(&mut cluster, "Ready", "True", "AsSpecified");
         let types: Vec<String> = rows(&cluster).into_iter().map(|row| row.type_).collect();
-        assert_eq!(types, ["Ready", "ScalingLimited", "AaaOfTomorrow"]);
+        assert_eq!(
+            types,
+            ["Ready", "ScalingLimited", "LatencyNotScalable", "AaaOfTomorrow"]
+        );
     }
 }

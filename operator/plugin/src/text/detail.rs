@@ -13,7 +13,7 @@ use crate::{
         store::Store,
     },
     span,
-    text::{NONE, age, figure, notes, replicas, table::table},
+    text::{NONE, age, figure, lines, notes, replicas, signals, table::table},
 };
 
 /// The text at `now`.
@@ -38,8 +38,9 @@ fn head(detail: &Detail, now: Timestamp) -> String {
         _ => format!("not known to be ready: {}", detail.readiness.message),
     };
     format!(
-        "{} is {verdict}\n\nNamespace: {}\nImage: {}\nScaling: {}\nAge: {}\n",
+        "{} is {verdict}\n{}\nNamespace: {}\nImage: {}\nScaling: {}\nAge: {}\n",
         detail.name,
+        lines(detail.trouble.iter().cloned()),
         detail.namespace,
         detail.image,
         detail.scaling,
@@ -69,7 +70,7 @@ fn conditions(conditions: &[ConditionRow], now: Timestamp) -> String {
     };
     unless_empty(
         ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"],
-        conditions.iter().map(cells),
+        conditions.iter().filter(|row| row.says_something()).map(cells),
     )
 }
 
@@ -123,8 +124,19 @@ fn change(change: Option<&Change>, now: Timestamp) -> String {
             previous,
             time,
             why,
+            signals,
+            limits,
         } = change;
-        format!("  {previous} -> {replicas}, {} ago: {why}\n", span::between(*time, now))
+        let said = if signals.is_empty() {
+            String::new()
+        } else {
+            signals::render("    ", signals)
+        };
+        let limits = lines(limits.iter().map(|limit| format!("    limited: {limit}")));
+        format!(
+            "  {previous} -> {replicas}, {} ago: {why}\n{said}{limits}",
+            span::between(*time, now)
+        )
     })
 }
 
@@ -219,6 +231,8 @@ Stores:
 
 Last scale change:
   2 -> 6, 4m12s ago: 590 requests/s need 6 at 100 per replica
+    SIGNAL               VALUE           AGE   VERDICT  ASKS FOR
+    requests per second  590 requests/s  3.2s  fresh    6
 
 Events:
   AGE     TYPE    REASON    MESSAGE
@@ -236,6 +250,22 @@ Events:
             text.starts_with("shop is not ready: PodsRefused: about Ready\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn trouble_of_scaling_stands_under_the_verdict_and_what_limited_under_the_change() {
+        let mut cluster = fixtures::scaled("shop");
+        fixtures::add_condition(&mut cluster, "ScaleConflict", "True", "AnotherWriter");
+        fixtures::add_condition(&mut cluster, "LatencyNotScalable", "False", "LatencyMet");
+        let scaling = cluster.status.get_or_insert_default().scaling.as_mut().unwrap();
+        scaling.limits = vec!["maxReplicas is 6".into()];
+        let text = render(&Detail::new(readings(cluster)), fixtures::now());
+        assert!(
+            text.starts_with("shop is ready\nScaleConflict: about ScaleConflict\n\nNamespace"),
+            "{text}"
+        );
+        assert!(text.contains("fresh    6\n    limited: maxReplicas is 6\n"), "{text}");
+        assert!(!text.contains("LatencyMet"), "what does not hold says nothing: {text}");
     }
 
     #[test]

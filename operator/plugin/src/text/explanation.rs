@@ -7,11 +7,10 @@ use pathfinder_crds::ScalingMode;
 
 use crate::{
     model::{
-        decision::{Decision, Signal},
+        decision::Decision,
         explanation::{Explanation, Source},
     },
-    span,
-    text::{NONE, age, figure, lines, notes, replicas, table::table},
+    text::{age, figure, lines, notes, replicas, signals},
 };
 
 /// The text at `now`.
@@ -34,11 +33,19 @@ pub(crate) fn render(explanation: &Explanation, now: Timestamp) -> String {
 
 fn decision(decision: &Decision, mode: ScalingMode) -> String {
     [
-        format!("Result: {}\n\n", result(decision, mode)),
-        signals(&decision.signals),
+        format!("Result: {}\n", result(decision, mode)),
+        told("Because", decision.because.as_ref()),
+        told("Capacity", decision.capacity.as_ref()),
+        told("Latency", decision.latency_not_scalable.as_ref()),
+        "\n".to_owned(),
+        signals::render("", &decision.signals),
         limits(&decision.limits),
     ]
     .concat()
+}
+
+fn told(title: &str, words: Option<&String>) -> String {
+    words.map_or_else(String::new, |words| format!("{title}: {words}\n"))
 }
 
 fn source(explanation: &Explanation, now: Timestamp) -> String {
@@ -63,34 +70,6 @@ fn result(decision: &Decision, mode: ScalingMode) -> String {
         ScalingMode::Auto => step,
         ScalingMode::Observe | ScalingMode::Paused => format!("{step}; not written, mode is {mode:?}"),
     }
-}
-
-fn signals(signals: &[Signal]) -> String {
-    let rows: Vec<_> = signals.iter().map(cells).collect();
-    table("", ["SIGNAL", "VALUE", "AGE", "VERDICT", "ASKS FOR"], &rows)
-}
-
-fn cells(signal: &Signal) -> [String; 5] {
-    let verdict = match &signal.because {
-        Some(because) => format!("{}: {because}", signal.verdict),
-        None => signal.verdict.to_owned(),
-    };
-    [
-        signal.name.clone(),
-        signal.value.map_or_else(|| NONE.to_owned(), value),
-        signal
-            .age_seconds
-            .and_then(span::sample)
-            .unwrap_or_else(|| NONE.to_owned()),
-        verdict,
-        figure(signal.asked),
-    ]
-}
-
-/// Two decimals at most: what a figure of requests per second is good for.
-fn value(raw: f64) -> String {
-    let digits = format!("{raw:.2}");
-    digits.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn limits(limits: &[String]) -> String {
@@ -127,9 +106,11 @@ shop: 6 replicas: 590 requests/s need 6 at 100 per replica
 
 Scaling: mode Auto, 2 to 10 replicas, 100 requests/s per replica
 Result: 6 replicas, as before
+Because: the load needs it
+Capacity: one replica serves 100 requests/s as far as is known; 590 requests/s now, ready for 590
 
-SIGNAL             VALUE  AGE   VERDICT  ASKS FOR
-requestsPerSecond  590    3.2s  Fresh    6
+SIGNAL               VALUE           AGE   VERDICT  ASKS FOR
+requests per second  590 requests/s  3.2s  fresh    6
 
 Limited by: nothing
 
@@ -148,8 +129,8 @@ Replicas now: 6 ready
         let row = json!({"name": "requestsPerSecond", "verdict": "Stale", "ageSeconds": 75.0});
         let text = live(fixtures::live_with(&json!([{"kind": "Freshness"}]), &row));
         let expected = "\
-SIGNAL             VALUE  AGE    VERDICT  ASKS FOR
-requestsPerSecond  -      1m15s  Stale    -
+SIGNAL               VALUE  AGE    VERDICT  ASKS FOR
+requests per second  -      1m15s  too old  -
 
 Limited by:
   - no usable data, and without it nothing is lowered
@@ -162,7 +143,7 @@ Limited by:
         let row = json!({"name": "requestsPerSecond", "verdict": "Missing", "because": "NotScraped"});
         let text = live(fixtures::live_with(&json!([]), &row));
         assert!(
-            text.contains("requestsPerSecond  -      -    Missing: the pods are not scraped  -\n"),
+            text.contains("requests per second  -      -    missing: the pods are not scraped  -\n"),
             "{text}"
         );
     }
@@ -185,6 +166,31 @@ Limited by:
     }
 
     #[test]
+    fn a_schedule_and_a_slow_database_are_said_with_name_end_and_figures() {
+        let mut record = serde_json::to_value(&fixtures::live().body.record).unwrap();
+        record["signals"] = json!([
+            {"name": "latency", "verdict": "Fresh", "value": 3.0, "ageSeconds": 3.2},
+            {"name": "schedule", "verdict": "Fresh", "asked": 6},
+        ]);
+        record["reason"] =
+            json!({"kind": "Schedule", "name": "office-hours", "replicas": 6, "until": "2026-01-01T18:00:00Z"});
+        record["latencyNotScalable"] =
+            json!({"latency": 3.0, "target": 0.5, "suspect": {"kind": "Postgres", "saturation": 0.97}});
+        let mut given = fixtures::live();
+        given.body.record = serde_json::from_value(record).unwrap();
+        let expected = "\
+Because: schedule office-hours asks for 6 until 2026-01-01 18:00:00 UTC (in 6h)
+Latency: 3000 ms, and should be 500 ms at most; more replicas would not help: PostgreSQL is at 97 %
+
+SIGNAL                 VALUE    AGE   VERDICT   ASKS FOR
+latency                3000 ms  3.2s  fresh     -
+schedule office-hours  -        -     in force  6
+";
+        let text = live(given);
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
     fn the_fallback_says_why_and_how_old_it_is() {
         let live = Err("forbidden: pods is forbidden".to_owned());
         let explanation = Explanation::new(&fixtures::scaled("shop"), live, Ok(None), fixtures::now());
@@ -195,8 +201,8 @@ shop: 590 requests/s need 6 at 100 per replica
 Scaling: mode Auto, 2 to 10 replicas, 100 requests/s per replica
 Result: 6 replicas, 2 before
 
-SIGNAL             VALUE  AGE   VERDICT  ASKS FOR
-requestsPerSecond  590    3.2s  Fresh    6
+SIGNAL               VALUE           AGE   VERDICT  ASKS FOR
+requests per second  590 requests/s  3.2s  fresh    6
 
 Limited by: nothing
 

@@ -5,8 +5,11 @@
 
 pub(crate) mod detail;
 pub(crate) mod explanation;
+pub(crate) mod heartbeat;
 pub(crate) mod overview;
+pub(crate) mod pause;
 pub(crate) mod replicas;
+pub(crate) mod signals;
 pub(crate) mod table;
 
 use jiff::Timestamp;
