@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use pathfinder_tests::{
     cluster::{
         Engine, Paths, images,
@@ -19,6 +19,7 @@ use pathfinder_tests::{
         kubectl::{kubectl, kubectl_with},
         load::{Load, LoadReport},
         prometheus,
+        stack::Counts,
     },
 };
 use serde_json::json;
@@ -29,6 +30,8 @@ const NODES: usize = 3;
 const BASE_RATE: u32 = 50;
 const BASE: Duration = Duration::from_secs(20);
 const COOLDOWN_SECONDS: u32 = 30;
+const LOST_RATE: u32 = 350;
+const LOST: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(250);
 const ROW: Duration = Duration::from_secs(2);
 
@@ -110,13 +113,79 @@ async fn show(options: &DemoOptions) -> anyhow::Result<()> {
     let peak = explain(&stack).await?;
     let report = step.report(Duration::from_secs(60)).await?;
     println!("       the load stops");
-    come_down(&stack, clock).await?;
+    rows_until(&stack, clock, ("2 replicas", |(_, ordered, _)| ordered == 2)).await?;
     conclude(options, &reached, (&before, &report), &peak)?;
-    println!(
-        "\n$ kubectl pathfinder explain shop -n demo\n{}",
-        explain(&stack).await?
-    );
+    show_schedule(&stack, clock).await?;
+    show_lost_source(&stack, (clock, &url)).await?;
     Ok(())
+}
+
+// The edge of a schedule, a minute or two away: replicas are there before the load is.
+async fn show_schedule(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
+    let start = (Timestamp::now() + SignedDuration::from_secs(75)).to_zoned(TimeZone::UTC);
+    let cron = format!("{} {} * * *", start.minute(), start.hour());
+    println!(
+        "\nA schedule: 5 replicas at {:02}:{:02} UTC, ready 30 s before.",
+        start.hour(),
+        start.minute()
+    );
+    let schedule = json!([{
+        "name": "opening", "start": cron, "durationSeconds": 60, "leadSeconds": 30, "replicas": 5,
+    }]);
+    stack.patch(json!({"scaling": {"schedules": schedule}})).await?;
+    rows_until(
+        stack,
+        clock,
+        ("the schedule's 5 replicas", |(floor, _, ready)| {
+            floor == 5 && ready == 5
+        }),
+    )
+    .await?;
+    println!("\n$ kubectl pathfinder explain shop -n demo\n{}", explain(stack).await?);
+    stack.patch(json!({"scaling": {"schedules": []}})).await
+}
+
+// Prometheus gone under load: the pods are asked, and nothing is lowered.
+async fn show_lost_source(stack: &Stack, (clock, url): (Instant, &str)) -> anyhow::Result<()> {
+    println!("\nPrometheus is stopped under a load of {LOST_RATE} requests/s.");
+    let load = Load::start(&stack.client, ("demo", "load-lost"), url, (LOST_RATE, LOST)).await?;
+    rows_until(
+        stack,
+        clock,
+        ("4 replicas", |(floor, _, ready)| floor >= 4 && ready >= 4),
+    )
+    .await?;
+    prometheus::scale(&stack.client, 0).await?;
+    stack
+        .wait_condition(
+            ("MetricsAvailable", "True"),
+            Some("PodsInstead"),
+            Duration::from_secs(60),
+        )
+        .await?;
+    print_row(stack, clock, stack.replicas().await?).await?;
+    println!("\n$ kubectl pathfinder explain shop -n demo\n{}", explain(stack).await?);
+    let (floor, ..) = stack.replicas().await?;
+    anyhow::ensure!(floor >= 4, "{floor} replicas without Prometheus: something was lowered");
+    prometheus::scale(&stack.client, 1).await?;
+    load.stop().await
+}
+
+async fn rows_until(stack: &Stack, clock: Instant, (what, enough): (&str, fn(Counts) -> bool)) -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    loop {
+        let seen = stack.replicas().await?;
+        print_row(stack, clock, seen).await?;
+        if enough(seen) {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "waited for {what}: {seen:?}\n{}",
+            stack.picture().await
+        );
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
 }
 
 // Something to list, so that reads are not of an empty table.
@@ -186,23 +255,6 @@ async fn print_row(stack: &Stack, clock: Instant, (floor, ordered, ready): (i32,
         live["sentence"].as_str().unwrap_or("-"),
     );
     Ok(())
-}
-
-async fn come_down(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(240);
-    loop {
-        let seen = stack.replicas().await?;
-        print_row(stack, clock, seen).await?;
-        if seen.1 == 2 {
-            return Ok(());
-        }
-        anyhow::ensure!(
-            Instant::now() < deadline,
-            "replicas did not come down to 2: {seen:?}\n{}",
-            stack.picture().await
-        );
-        tokio::time::sleep(Duration::from_secs(5)).await;
-    }
 }
 
 fn conclude(
