@@ -78,6 +78,12 @@ pub enum MissingReason {
     SourceUnknown,
     /// The source was not asked yet.
     NotAskedYet,
+    /// The pods are scraped, and nobody asked the API anything: a quantile of nothing is not 0.
+    NoRequests,
+    /// The spec's own query has no series: nothing tells whether that means 0.
+    NoSeries,
+    /// The spec has a query of its own, and the administrator allows none.
+    QueryForbidden,
 }
 
 impl fmt::Display for MissingReason {
@@ -90,6 +96,9 @@ impl fmt::Display for MissingReason {
                 "scaling.metrics.endpoint is a name that the operator's administrator did not define"
             }
             Self::NotAskedYet => "the metrics endpoint was not asked yet",
+            Self::NoRequests => "nobody asked the API anything",
+            Self::NoSeries => "the query of the spec has no series",
+            Self::QueryForbidden => "the operator's administrator does not allow queries of the spec",
         })
     }
 }

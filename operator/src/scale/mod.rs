@@ -1,11 +1,13 @@
 //! The scaling loop: every few seconds, for all clusters together, ask, decide, order, report.
 //!
-//! `query`, `reading` and `orders` are pure; `prometheus`, `actuate` and `tick` do the IO. The law itself lives in the crate
+//! `query`, `reading`, `facts` and `orders` are pure; `prometheus`, `actuate` and `tick` do the IO. The law itself lives in the crate
 //! `pathfinder-scaling`, which knows nothing of Kubernetes.
 
 pub mod actuate;
+pub mod facts;
 pub mod look;
 pub mod orders;
+pub mod pods;
 pub mod prometheus;
 pub mod query;
 pub mod reading;

@@ -123,7 +123,12 @@ fn metrics(record: &Record, endpoint: &str, defined: &[&str]) -> Finding {
             format!("Prometheus endpoint {endpoint} does not answer"),
         ),
         Verdict::Missing(
-            why @ (MissingReason::TargetDown | MissingReason::NotScraped | MissingReason::NotAskedYet),
+            why @ (MissingReason::TargetDown
+            | MissingReason::NotScraped
+            | MissingReason::NotAskedYet
+            | MissingReason::NoRequests
+            | MissingReason::NoSeries
+            | MissingReason::QueryForbidden),
         ) => (Reason::NoData, format!("Prometheus endpoint {endpoint}: {why}")),
     };
     finding(type_, Err(reason), format!("{message}; replicas are held"))

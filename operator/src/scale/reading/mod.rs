@@ -3,6 +3,16 @@
 //! Pure. One file per signal; each joins the samples to the cluster's pods by itself, because what a silent pod means is
 //! another thing for a load, for a latency and for a store.
 
+#[cfg(test)]
+mod fixtures;
+mod histogram;
+mod latency;
+mod pod;
 mod requests;
+mod suspects;
+mod user;
 
+pub use latency::latency;
 pub use requests::requests_per_second;
+pub use suspects::{LatencyTarget, Named, suspects};
+pub use user::{OwnQuery, own_query};

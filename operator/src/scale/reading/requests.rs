@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use pathfinder_scaling::{MissingReason, RequestsPerSecond, Signal};
 
+use super::pod::{age, must_be_heard, sample};
 use crate::scale::sample::{Answer, Samples};
 
 /// The requests per second of the cluster whose API pods these are.
@@ -45,7 +46,7 @@ pub fn requests_per_second(
                 oldest = oldest.max(age);
             }
             invalid @ Signal::Invalid { .. } => return invalid,
-            gap @ (Signal::Stale { .. } | Signal::Missing { .. }) if counts(pod, max_age, now) => {
+            gap @ (Signal::Stale { .. } | Signal::Missing { .. }) if must_be_heard(pod, max_age, now) => {
                 silent = silent.or(Some(gap));
             }
             // A pod that is just starting or not ready carries no traffic that matters yet.
@@ -64,11 +65,7 @@ pub fn requests_per_second(
 }
 
 fn of_pod(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Timestamp)) -> Signal {
-    let key = (
-        pod.metadata.namespace.clone().unwrap_or_default(),
-        pod.metadata.name.clone().unwrap_or_default(),
-    );
-    let Some(sample) = samples.get(&key) else {
+    let Some(sample) = sample(samples, pod) else {
         return Signal::Missing {
             reason: MissingReason::NotScraped,
         };
@@ -87,64 +84,15 @@ fn of_pod(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Timestamp)) -
     }
 }
 
-fn age(sampled: f64, now: Timestamp) -> Duration {
-    // A clock that runs a little ahead makes no sample younger than now.
-    Duration::try_from_secs_f64(now.as_duration().as_secs_f64() - sampled).unwrap_or(Duration::ZERO)
-}
-
-// Only a pod that has been ready long enough to have been sampled twice must be heard of.
-fn counts(pod: &Pod, grace: Duration, now: Timestamp) -> bool {
-    if pod.metadata.deletion_timestamp.is_some() {
-        return false;
-    }
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions
-        .into_iter()
-        .filter(|it| it.type_ == "Ready" && it.status == "True")
-        .any(|it| {
-            it.last_transition_time
-                .as_ref()
-                .is_none_or(|since| now.duration_since(since.0).unsigned_abs() >= grace && now >= since.0)
-        })
-}
-
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::{
-        api::core::v1::{PodCondition, PodStatus},
-        apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-    };
     use pathfinder_scaling::InvalidReason;
 
     use super::*;
-    use crate::scale::sample::PodSample;
-
-    const MAX_AGE: Duration = Duration::from_secs(15);
-
-    fn now() -> Timestamp {
-        Timestamp::from_second(1_000_000).unwrap()
-    }
-
-    fn pod(name: &str, ready_for_seconds: i64) -> Pod {
-        let ready = PodCondition {
-            type_: "Ready".into(),
-            status: "True".into(),
-            last_transition_time: Some(Time(Timestamp::from_second(1_000_000 - ready_for_seconds).unwrap())),
-            ..PodCondition::default()
-        };
-        Pod {
-            metadata: ObjectMeta {
-                name: Some(name.into()),
-                namespace: Some("shop".into()),
-                ..ObjectMeta::default()
-            },
-            status: Some(PodStatus {
-                conditions: Some(vec![ready]),
-                ..PodStatus::default()
-            }),
-            ..Pod::default()
-        }
-    }
+    use crate::scale::{
+        reading::fixtures::{MAX_AGE, down, now, pod, quiet, samples},
+        sample::PodSample,
+    };
 
     fn fresh(rate: f64) -> PodSample {
         PodSample {
@@ -155,13 +103,9 @@ mod tests {
         }
     }
 
-    fn look(samples: &[(&str, PodSample)], pods: &[Pod], enough: bool) -> Signal {
-        let samples = samples
-            .iter()
-            .map(|(name, sample)| (("shop".into(), (*name).into()), sample.clone()))
-            .collect();
+    fn look(of: &[(&str, PodSample)], pods: &[Pod], enough: bool) -> Signal {
         let pods: Vec<&Pod> = pods.iter().collect();
-        requests_per_second(&Answer::Samples(samples), &pods, (MAX_AGE, now()), |_| enough)
+        requests_per_second(&samples(of), &pods, (MAX_AGE, now()), |_| enough)
     }
 
     #[test]
@@ -208,12 +152,8 @@ mod tests {
 
     #[test]
     fn a_target_that_is_down_is_missing_not_zero() {
-        let down = PodSample {
-            up: Some(0.0),
-            ..PodSample::default()
-        };
         assert_eq!(
-            look(&[("a", down)], &[pod("a", 100)], false),
+            look(&[("a", down())], &[pod("a", 100)], false),
             Signal::Missing {
                 reason: MissingReason::TargetDown
             }
@@ -222,11 +162,7 @@ mod tests {
 
     #[test]
     fn up_and_scraped_without_a_series_is_zero() {
-        let quiet = PodSample {
-            up: Some(1.0),
-            ..PodSample::default()
-        };
-        let signal = look(&[("a", quiet)], &[pod("a", 100)], false);
+        let signal = look(&[("a", quiet())], &[pod("a", 100)], false);
         assert!(
             matches!(signal, Signal::Fresh { value, .. } if value.get() == 0.0),
             "{signal:?}"
