@@ -5,6 +5,7 @@
 
 pub mod actuate;
 pub mod orders;
+pub mod pods;
 pub mod prometheus;
 pub mod query;
 pub mod reading;
