@@ -34,6 +34,11 @@ impl Pace {
         self.interval
     }
 
+    /// The age from which a sample is stale: three looks, as for an endpoint.
+    pub fn max_age(self) -> Duration {
+        self.interval * 3
+    }
+
     /// How much of the past durations and saturations are taken from: five looks, and 10 s at least.
     pub fn window(self) -> Duration {
         (self.interval * 5).max(SHORTEST_WINDOW)

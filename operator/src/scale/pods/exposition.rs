@@ -4,12 +4,7 @@
 //! that is too low. Counters stay apart by series, because a sum over them cannot tell a restart from a series that is
 //! no longer there. What has grown between two texts is for `counters`.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, HashMap},
-    hash::{Hash, Hasher},
-    str,
-};
+use std::{cmp::Ordering, collections::BTreeMap, str};
 
 use super::line::{self, Malformed, Sample};
 
@@ -49,7 +44,7 @@ impl Default for MetricNames {
 }
 
 /// What a counter counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
     /// Answered requests.
     Requests,
@@ -94,18 +89,12 @@ impl PartialEq for UpperBound {
 
 impl Eq for UpperBound {}
 
-impl Hash for UpperBound {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.to_bits().hash(state);
-    }
-}
-
 /// What one text says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exposition {
     /// Each series of a counter since the process began; NaN if what was written cannot be a count. The key is the same
     /// in every text of the same process: what it counts, and a hash of its labels.
-    pub counters: HashMap<(Part, u64), f64>,
+    pub counters: BTreeMap<(Part, u64), f64>,
     /// The fullest pool's share of connections in use, 0 to 1; absent without a pool that may open any.
     pub connections_used: Option<f64>,
 }
@@ -189,7 +178,7 @@ struct Pool {
 struct Reading<'n> {
     names: &'n MetricNames,
     heard: bool,
-    counters: HashMap<(Part, u64), f64>,
+    counters: BTreeMap<(Part, u64), f64>,
     pools: BTreeMap<u64, Pool>,
 }
 
@@ -198,7 +187,7 @@ impl<'n> Reading<'n> {
         Self {
             names,
             heard: false,
-            counters: HashMap::new(),
+            counters: BTreeMap::new(),
             pools: BTreeMap::new(),
         }
     }
@@ -277,6 +266,11 @@ fn used(pool: &Pool) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use prometheus_client::{
+        encoding::text,
+        metrics::{counter::Counter, exemplar::HistogramWithExemplars, family::Family},
+        registry::Registry,
+    };
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -329,6 +323,35 @@ cache_hit_rate NaN
         assert_eq!(sum(&api, bucket(f64::INFINITY)), Some(42.0));
         assert_eq!(api.connections_used, Some(0.75));
         assert_eq!(sum(&api, Part::RedisSeconds), None, "absent is not zero");
+    }
+
+    type Labels = Vec<(String, String)>;
+
+    fn labels(name: &str, value: &str) -> Labels {
+        vec![(name.to_owned(), value.to_owned())]
+    }
+
+    #[test]
+    fn what_a_client_library_writes_is_read_exemplars_and_odd_labels_included() {
+        let mut registry = Registry::default();
+        let requests = Family::<Labels, Counter>::default();
+        requests.get_or_create(&labels("route", "/items/{id}")).inc_by(3);
+        requests.get_or_create(&labels("route", "\"}\\ 9\n#")).inc_by(4);
+        registry.register("http_requests", "Requests, {all} of \"them\"", requests);
+        let durations = HistogramWithExemplars::<Labels>::new([0.5, 1.0].into_iter());
+        durations.observe(0.25, Some(labels("trace", "a} 7 #")), None);
+        durations.observe(4.0, Some(labels("trace", "b")), None);
+        registry.register("http_request_duration_seconds", "Durations", durations);
+        let mut body = String::new();
+        text::encode(&mut body, &registry).unwrap();
+
+        let read = parsed(&body);
+        // 3 + 4 requests; 0.25 s + 4 s, of which one is within 0.5 s and both are within any time.
+        assert_eq!(sum(&read, Part::Requests), Some(7.0), "{body}");
+        assert_eq!(sum(&read, Part::RequestSeconds), Some(4.25), "{body}");
+        assert_eq!(sum(&read, bucket(0.5)), Some(1.0), "{body}");
+        assert_eq!(sum(&read, bucket(f64::INFINITY)), Some(2.0), "{body}");
+        assert!(body.contains("trace"), "it has exemplars: {body}");
     }
 
     #[test]

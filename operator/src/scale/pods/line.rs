@@ -80,7 +80,9 @@ fn value(rest: &str) -> Result<f64, Malformed> {
 }
 
 fn name(text: &str) -> (&str, &str) {
-    let end = text.find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == ':'));
+    let end = text
+        .bytes()
+        .position(|byte| !(byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'));
     text.split_at(end.unwrap_or(text.len()))
 }
 
@@ -88,11 +90,12 @@ fn name(text: &str) -> (&str, &str) {
 fn quoted(text: &str) -> Result<(&str, &str), Malformed> {
     let text = text.strip_prefix('"').ok_or(Malformed::Labels)?;
     let mut escaped = false;
-    for (at, letter) in text.char_indices() {
-        match letter {
+    // Neither sign is a part of a longer letter in UTF-8.
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return Ok((&text[..at], &text[at + 1..])),
+            b'\\' => escaped = true,
+            b'"' => return Ok((&text[..at], &text[at + 1..])),
             _ => {}
         }
     }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use k8s_openapi::api::core::v1::Pod;
 
-use crate::names::HTTP_PORT_NAME;
+use crate::names::{API_CONTAINER, HTTP_PORT_NAME};
 
 /// A pod that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Where `pod` serves its metrics: at its port named `http`, or else at `port`.
+    /// Where `pod` serves its metrics: at the port named `http` of its API container, or else at `port`.
     ///
     /// The pod's own port comes first: in a rollout that changes the port, older pods still listen at the older one.
     /// `None` while it has no address, and when it is finished. A pod that is being deleted still serves.
@@ -52,9 +52,14 @@ fn identity(pod: &Pod) -> Option<(String, String, String)> {
 }
 
 fn own_port(pod: &Pod) -> Option<u16> {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    let mut ports = containers.flat_map(|container| container.ports.iter().flatten());
-    let port = ports.find(|port| port.name.as_deref() == Some(HTTP_PORT_NAME))?;
+    let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    // A sidecar that somebody injects may name a port so too.
+    let api = containers.find(|container| container.name == API_CONTAINER)?;
+    let port = api
+        .ports
+        .iter()
+        .flatten()
+        .find(|port| port.name.as_deref() == Some(HTTP_PORT_NAME))?;
     u16::try_from(port.container_port).ok()
 }
 
@@ -68,7 +73,10 @@ mod tests {
     fn pod(phase: &str, address: Option<&str>, ports: &serde_json::Value) -> Pod {
         serde_json::from_value(json!({
             "metadata": {"namespace": "shop", "name": "shop-api-1", "uid": "u1"},
-            "spec": {"containers": [{"name": "proxy"}, {"name": "api", "ports": ports}]},
+            "spec": {"containers": [
+                {"name": "proxy", "ports": [{"name": "http", "containerPort": 15000}]},
+                {"name": "api", "ports": ports},
+            ]},
             "status": {"phase": phase, "podIP": address},
         }))
         .unwrap()
@@ -79,7 +87,10 @@ mod tests {
     #[case::other_names(json!([{"name": "admin", "containerPort": 9000}]), 5000)]
     #[case::none(json!([]), 5000)]
     #[case::nonsense(json!([{"name": "http", "containerPort": 70_000}]), 5000)]
-    fn the_pods_own_port_named_http_comes_before_the_given_one(#[case] ports: serde_json::Value, #[case] port: u16) {
+    fn the_port_that_the_api_container_names_http_comes_before_the_given_one(
+        #[case] ports: serde_json::Value,
+        #[case] port: u16,
+    ) {
         let target = Target::of(&pod("Running", Some("10.0.0.7"), &ports), 5000).unwrap();
         assert_eq!(target.address, format!("10.0.0.7:{port}").parse().unwrap());
         assert_eq!(

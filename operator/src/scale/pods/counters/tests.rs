@@ -57,6 +57,15 @@ fn a_first_look_gives_no_rate_and_not_zero() {
     assert_eq!(sample.durations, []);
 }
 
+#[test]
+fn samples_go_stale_after_three_looks_and_windows_hold_five_or_ten_seconds() {
+    let windows = [1, 2, 5].map(|interval| {
+        let pace = Pace::every(Duration::from_secs(interval));
+        (pace.max_age().as_secs(), pace.window().as_secs())
+    });
+    assert_eq!(windows, [(3, 10), (6, 10), (15, 25)]);
+}
+
 // Each scrape is (seconds, total); the rate is that after the last one.
 #[rstest]
 // (700 - 500) / 2
@@ -294,6 +303,22 @@ proptest! {
             prop_assert!(sample.durations.iter().all(|bucket| is_rate(bucket.rate)));
             // A window of 10 s and steps of half a second at least.
             prop_assert!(watch.counters.pods[POD].steps.len() <= 21);
+        }
+    }
+
+    #[test]
+    fn after_a_step_the_second_look_tells_the_whole_truth_wherever_it_falls_between_looks(phase in 0.0..2.0) {
+        let mut watch = Watch::new();
+        // 50 requests per second until the step, 600 after it; looks at 0, 2, 4 and 6 s, the step between 2 and 4 s.
+        let step = 2.0 + phase;
+        let total = |seconds: f64| 50.0 * seconds.min(step) + 600.0 * (seconds - step).max(0.0);
+        let rates = [0.0, 2.0, 4.0, 6.0].map(|seconds| watch.requests(seconds, total(seconds)).rate);
+        // Of the look in which the step falls, only what is behind the step is of the new load.
+        let share = (4.0 - step) / 2.0;
+        let mixed = 50.0 + 550.0 * share;
+        prop_assert_eq!(rates[0], None);
+        for (rate, truth) in rates.into_iter().skip(1).zip([50.0, mixed, 600.0]) {
+            prop_assert!((rate.unwrap() - truth).abs() < 1e-6, "{:?} {}", rate, truth);
         }
     }
 

@@ -55,8 +55,12 @@ fn counting() -> MethodRouter {
 }
 
 fn scraper(limits: Limits) -> Scraper {
+    scraper_every(Duration::from_millis(200), limits)
+}
+
+fn scraper_every(interval: Duration, limits: Limits) -> Scraper {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let pace = Pace::every(Duration::from_millis(200));
+    let pace = Pace::every(interval);
     Scraper::new(pace, MetricNames::default(), limits).unwrap()
 }
 
@@ -120,7 +124,6 @@ async fn a_slow_pod_is_down_and_delays_no_other() {
     .await;
     let good = serve("good", counting()).await;
     let limits = Limits {
-        timeout: Duration::from_millis(300),
         deadline: PATIENCE,
         ..Limits::default()
     };
@@ -141,10 +144,10 @@ async fn pods_that_answered_go_first_and_a_look_ends_at_its_deadline() {
     let limits = Limits {
         timeout: PATIENCE,
         parallel: 1,
-        deadline: Duration::from_millis(500),
+        deadline: Duration::from_secs(1),
         ..Limits::default()
     };
-    let scraper = scraper(limits);
+    let scraper = scraper_every(PATIENCE, limits);
     scraper.look(std::slice::from_ref(&good.target)).await;
     let samples = scraper.look(&[slow.target.clone(), good.target.clone()]).await;
     assert_eq!(of(&samples, &good).up, Some(1.0));
@@ -194,6 +197,20 @@ async fn a_pod_that_goes_away_is_down_at_the_next_look() {
     tokio::time::timeout(PATIENCE, done).await.unwrap().unwrap();
     let samples = scraper.look(&[target]).await;
     assert_eq!(samples.values().collect::<Vec<_>>(), [&down()]);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_no_longer_asked_is_forgotten() {
+    let pod = serve("a", counting()).await;
+    let scraper = scraper_every(Duration::from_millis(20), Limits::default());
+    scraper.look(std::slice::from_ref(&pod.target)).await;
+    let forgotten = async {
+        while scraper.counters().knows(&pod.target.uid) {
+            scraper.look(&[]).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
 }
 
 #[tokio::test]
