@@ -159,12 +159,17 @@ async fn endless() -> Answered {
     Body::from_stream(stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone()))).into_response()
 }
 
+async fn cut_off() -> Answered {
+    let cut = Err(std::io::Error::other("the process ends"));
+    Body::from_stream(stream::iter([Ok("http_requests_total 1\n"), cut])).into_response()
+}
+
 #[rstest]
 #[case::ten_megabytes(get(|| async { "http_requests_total 1\n".repeat(500_000) }))]
 #[case::endless(get(endless))]
 #[case::html(get(|| async { axum::response::Html("<html>sign in</html>\n") }))]
-#[case::a_redirect(get(|| async { Redirect::temporary("http://127.0.0.1:1/metrics") }))]
 #[case::a_redirect_to_itself(get(|| async { Redirect::temporary("/metrics") }))]
+#[case::cut_off_between_lines(get(cut_off))]
 #[case::an_error(get(|| async { (StatusCode::INTERNAL_SERVER_ERROR, "http_requests_total 1\n") }))]
 #[case::nothing(get(|| async { "" }))]
 #[case::no_content(get(|| async { StatusCode::NO_CONTENT }))]
@@ -183,6 +188,16 @@ async fn what_is_no_exposition_of_bounded_size_is_down_and_not_zero(#[case] metr
     let samples = tokio::time::timeout(PATIENCE / 2, look.look(std::slice::from_ref(&pod.target)))
         .await
         .unwrap();
+    assert_eq!(of(&samples, &pod), &down());
+}
+
+#[tokio::test]
+async fn a_redirect_to_metrics_that_are_well_is_not_followed() {
+    let other = serve("other", counting()).await;
+    let elsewhere = format!("http://{}/metrics", other.target.address);
+    let redirects = move || std::future::ready(Redirect::temporary(&elsewhere));
+    let pod = serve("a", get(redirects)).await;
+    let samples = scraper(Limits::default()).look(std::slice::from_ref(&pod.target)).await;
     assert_eq!(of(&samples, &pod), &down());
 }
 
