@@ -13,3 +13,4 @@ pub mod sample;
 pub mod state;
 pub mod tell;
 pub mod tick;
+pub mod why;

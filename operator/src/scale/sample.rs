@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use crate::scale::why::Why;
+
 /// What a source says of one pod. A part that it did not return is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PodSample {
@@ -39,7 +41,29 @@ pub enum Answer {
     /// It answered.
     Samples(Samples),
     /// It did not, in time or in form.
-    Unreachable,
+    Unreachable(Why),
     /// The administrator did not define it.
     Unknown,
+}
+
+/// An answer about the load, and what is missing beside it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Look {
+    /// Load, with as much of the rest as came.
+    pub answer: Answer,
+    /// Why no sample has durations, where the source did not tell them.
+    pub durations: Option<Why>,
+    /// Why no sample knows how full the stores are, where the source did not tell it.
+    pub stores: Option<Why>,
+}
+
+impl Look {
+    /// The answer, and nothing that went wrong with one signal alone.
+    pub fn only(answer: Answer) -> Self {
+        Self {
+            answer,
+            durations: None,
+            stores: None,
+        }
+    }
 }

@@ -127,9 +127,10 @@ impl Scaler {
             .iter()
             .map(|(_, cluster)| cluster.scaling.endpoint.as_str())
             .collect();
+        let pods = clusters.iter().map(|(_, it)| self.caches.api_pods(&it.id).len()).sum();
         let asked = names
             .into_iter()
-            .map(|name| async move { (name.to_owned(), self.endpoints.ask(name).await) });
+            .map(|name| async move { (name.to_owned(), self.endpoints.ask(name, pods).await.answer) });
         join_all(asked).await.into_iter().collect()
     }
 
