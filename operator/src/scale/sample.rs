@@ -2,7 +2,7 @@
 //!
 //! Plain data, raw: NaN and nonsense are kept, and a part that was not there is absent. What it means is for `reading` to say.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use crate::scale::why::Why;
 
@@ -46,6 +46,17 @@ pub enum Answer {
     Unknown,
 }
 
+/// What a source says beside the load. A part that it did not tell has the reason, and is absent from every sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// Durations and stores, without the load.
+    pub samples: Samples,
+    /// Why there are no durations.
+    pub durations: Option<Why>,
+    /// Why nobody knows how full the stores are.
+    pub stores: Option<Why>,
+}
+
 /// An answer about the load, and what is missing beside it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Look {
@@ -55,6 +66,8 @@ pub struct Look {
     pub durations: Option<Why>,
     /// Why no sample knows how full the stores are, where the source did not tell it.
     pub stores: Option<Why>,
+    /// How long ago durations and stores were asked for. Zero: together with the load.
+    pub beside_age: Duration,
 }
 
 impl Look {
@@ -64,6 +77,7 @@ impl Look {
             answer,
             durations: None,
             stores: None,
+            beside_age: Duration::ZERO,
         }
     }
 }

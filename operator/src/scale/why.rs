@@ -12,6 +12,9 @@ pub enum Why {
     /// Nobody defined an endpoint of this name.
     #[error("is not defined")]
     NotDefined,
+    /// It was asked, and may answer later.
+    #[error("has not answered yet")]
+    NotYet,
     /// It took longer than a tick can wait.
     #[error("gave no answer in {} s", .0.as_secs_f64())]
     Slow(Duration),

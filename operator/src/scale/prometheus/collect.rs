@@ -3,7 +3,7 @@
 //! Pure. Values stay raw: what is not a number in the answer is not a number in the sample, except where a quotient has
 //! no meaning, and then it is absent.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use prometheus_http_query::response::InstantVector;
 
@@ -11,33 +11,57 @@ use crate::{
     config::endpoint::{Endpoint, Histograms, Labels},
     scale::{
         query::{BOUND_LABEL, CONNECTIONS, POSTGRES, RATE, REDIS, SAMPLED, SIGNAL_LABEL, UP},
-        sample::{Answer, Bucket, Look, PodSample, Samples},
+        sample::{Answer, Beside, Bucket, Look, PodSample, Samples},
         why::Why,
     },
 };
 
 type Series = Vec<InstantVector>;
 
-/// The answers to the three questions together: without load there are no samples, the other two may be missing.
-pub fn look(
-    endpoint: &Endpoint,
-    (of_load, of_durations, of_stores): (Result<Series, Why>, Result<Series, Why>, Result<Series, Why>),
-) -> Look {
+/// The answers to the two questions beside the load.
+pub fn beside(endpoint: &Endpoint, of_durations: Result<Series, Why>, of_stores: Result<Series, Why>) -> Beside {
     let labels = &endpoint.labels;
     let mut samples = Samples::new();
-    let no_load = of_load.map(|series| load(&mut samples, labels, series)).err();
     let take = |series| durations(&mut samples, (labels, endpoint.histograms), series);
     let no_durations = of_durations.map(take).err();
     let no_stores = of_stores.map(|series| stores(&mut samples, labels, series)).err();
-    Look {
-        answer: no_load.map_or(Answer::Samples(samples), Answer::Unreachable),
+    Beside {
+        samples,
         durations: no_durations,
         stores: no_stores,
     }
 }
 
+/// The load, and what is known beside it and how old that is. Without load there are no samples.
+pub fn look(endpoint: &Endpoint, of_load: Result<Series, Why>, beside: Option<(&Beside, Duration)>) -> Look {
+    let mut samples = Samples::new();
+    if let Err(why) = of_load.map(|series| load(&mut samples, &endpoint.labels, series)) {
+        return Look::only(Answer::Unreachable(why));
+    }
+    let Some((beside, beside_age)) = beside else {
+        return Look {
+            durations: Some(Why::NotYet),
+            stores: Some(Why::NotYet),
+            ..Look::only(Answer::Samples(samples))
+        };
+    };
+    // A pod that has no load any more has nothing beside it either.
+    for (pod, sample) in &mut samples {
+        if let Some(known) = beside.samples.get(pod) {
+            sample.durations.clone_from(&known.durations);
+            (sample.postgres, sample.redis) = (known.postgres, known.redis);
+        }
+    }
+    Look {
+        answer: Answer::Samples(samples),
+        durations: beside.durations.clone(),
+        stores: beside.stores.clone(),
+        beside_age,
+    }
+}
+
 /// Takes in the answer about the load.
-pub fn load(samples: &mut Samples, labels: &Labels, series: Series) {
+fn load(samples: &mut Samples, labels: &Labels, series: Series) {
     for (pod, signal, value) in parts(labels, SIGNAL_LABEL, series) {
         let sample = samples.entry(pod).or_default();
         match signal.as_str() {
@@ -50,7 +74,7 @@ pub fn load(samples: &mut Samples, labels: &Labels, series: Series) {
 }
 
 /// Takes in the answer about durations: afterwards every histogram is cumulative and ascending.
-pub fn durations(samples: &mut Samples, (labels, histograms): (&Labels, Histograms), series: Series) {
+fn durations(samples: &mut Samples, (labels, histograms): (&Labels, Histograms), series: Series) {
     for (pod, bound, rate) in parts(labels, BOUND_LABEL, series) {
         // Prometheus writes +Inf, which Rust reads.
         if let Some(le) = bound.parse::<f64>().ok().filter(|le| !le.is_nan()) {
@@ -89,7 +113,7 @@ fn rates_of_shares(durations: &mut [Bucket]) {
 }
 
 /// Takes in the answer about the stores.
-pub fn stores(samples: &mut Samples, labels: &Labels, series: Series) {
+fn stores(samples: &mut Samples, labels: &Labels, series: Series) {
     for (pod, signal, value) in parts(labels, SIGNAL_LABEL, series) {
         let Some(share) = share(value) else { continue };
         let sample = samples.entry(pod).or_default();

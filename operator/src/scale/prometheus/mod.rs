@@ -4,6 +4,7 @@
 //! stops the tick: no data is not no load. What a question is stands in `query`, what an answer means in `reading`.
 
 pub mod answer;
+pub mod beside;
 pub mod client;
 pub mod collect;
 pub mod connection;
@@ -18,6 +19,7 @@ use std::{
     collections::BTreeMap,
     ops::Range,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -25,18 +27,21 @@ use jiff::Timestamp;
 use prometheus_http_query::{Client, response::InstantVector};
 
 use crate::{
-    config::Endpoint,
-    config::endpoint::UserQueries,
+    config::endpoint::{Endpoint, UserQueries},
     scale::{
-        prometheus::{answer::Reply, client::Bounds, connection::Connection, history::Point, user::UserAnswer},
+        prometheus::{
+            answer::Reply, beside::Background, client::Bounds, connection::Connection, history::Point, user::UserAnswer,
+        },
         query::{self, Questions},
-        sample::{Answer, Look},
+        sample::{Answer, Beside, Look},
         why::Why,
     },
 };
 
 // A tick is five seconds; an endpoint that is slower than this has no say in it.
 const DEADLINE: Duration = Duration::from_secs(3);
+// How long the load waits for what is asked beside it.
+const PATIENCE: Duration = Duration::from_millis(750);
 // A look into the past is rare, and its answer long.
 const HISTORY_DEADLINE: Duration = Duration::from_secs(15);
 // 11,000 points of about 40 bytes, twice.
@@ -49,12 +54,18 @@ const LONGEST_IN_URL: usize = 1500;
 pub struct Endpoints {
     sources: BTreeMap<String, Source>,
     deadline: Duration,
+    patience: Duration,
 }
 
 struct Source {
+    asked: Arc<Asked>,
+    connection: Connection,
+    background: Background,
+}
+
+struct Asked {
     endpoint: Endpoint,
     questions: Questions,
-    connection: Connection,
 }
 
 impl Endpoints {
@@ -62,15 +73,19 @@ impl Endpoints {
     pub fn new(endpoints: &BTreeMap<String, Endpoint>, credentials: &Path) -> Self {
         let source = |(name, endpoint): (&String, &Endpoint)| {
             let source = Source {
-                endpoint: endpoint.clone(),
-                questions: query::questions(endpoint),
+                asked: Arc::new(Asked {
+                    endpoint: endpoint.clone(),
+                    questions: query::questions(endpoint),
+                }),
                 connection: Connection::new(credentials),
+                background: Background::default(),
             };
             (name.clone(), source)
         };
         Self {
             sources: endpoints.iter().map(source).collect(),
             deadline: DEADLINE,
+            patience: PATIENCE,
         }
     }
 
@@ -83,7 +98,7 @@ impl Endpoints {
     pub fn max_age(&self, name: &str) -> Duration {
         self.sources
             .get(name)
-            .map_or(Duration::ZERO, |source| source.endpoint.scrape_interval * 3)
+            .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval * 3)
     }
 
     /// Asks one endpoint for the default signals of all clusters. `pods` bounds the answer: how many pods there are, at most.
@@ -99,17 +114,13 @@ impl Endpoints {
             deadline: self.deadline,
             limit_bytes: limit_bytes(pods),
         };
-        let Questions {
-            load,
-            durations,
-            stores,
-        } = &source.questions;
-        let (load, durations, stores) = tokio::join!(
-            vector(&client, load, bounds),
-            vector(&client, durations, bounds),
-            vector(&client, stores, bounds),
+        let beside = source.asked.clone().beside(client.clone(), bounds);
+        let (load, beside) = tokio::join!(
+            vector(&client, &source.asked.questions.load, bounds),
+            source.background.look(beside, (Instant::now(), self.patience)),
         );
-        let look = collect::look(&source.endpoint, (load, durations, stores));
+        let beside = beside.as_ref().map(|(beside, age)| (&**beside, *age));
+        let look = collect::look(&source.asked.endpoint, load, beside);
         if let Answer::Unreachable(why) = &look.answer {
             tracing::debug!(endpoint = name, %why, "an endpoint gave no answer");
         }
@@ -121,7 +132,7 @@ impl Endpoints {
         let Some(source) = self.sources.get(endpoint) else {
             return UserAnswer::Unknown;
         };
-        match source.endpoint.user_queries {
+        match source.asked.endpoint.user_queries {
             UserQueries::Forbidden => return UserAnswer::Forbidden,
             UserQueries::Allowed => {}
         }
@@ -149,7 +160,7 @@ impl Endpoints {
     ) -> Result<Vec<Point>, Why> {
         let source = self.sources.get(endpoint).ok_or(Why::NotDefined)?;
         let client = source.client().await?;
-        let query = query::of_cluster(&source.endpoint, cluster, step);
+        let query = query::of_cluster(&source.asked.endpoint, cluster, step);
         let step = Duration::from_secs(history::step_seconds(step)).as_secs_f64();
         let bounds = Bounds {
             deadline: self.deadline.max(HISTORY_DEADLINE),
@@ -169,7 +180,17 @@ impl Endpoints {
 
 impl Source {
     async fn client(&self) -> Result<Client, Why> {
-        self.connection.client(&self.endpoint, Instant::now()).await
+        self.connection.client(&self.asked.endpoint, Instant::now()).await
+    }
+}
+
+impl Asked {
+    async fn beside(self: Arc<Self>, client: Client, bounds: Bounds) -> Beside {
+        let (durations, stores) = tokio::join!(
+            vector(&client, &self.questions.durations, bounds),
+            vector(&client, &self.questions.stores, bounds),
+        );
+        collect::beside(&self.endpoint, durations, stores)
     }
 }
 
