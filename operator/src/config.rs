@@ -5,8 +5,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
-use reqwest::Url;
-use serde::Deserialize;
+
+pub mod endpoint;
+
+pub use endpoint::Endpoint;
 
 /// The controller of PathfinderCluster.
 #[derive(Debug, Parser)]
@@ -21,9 +23,16 @@ pub struct Args {
     /// Namespaces to watch, comma-separated. Empty: the whole cluster.
     #[arg(long, env = "PATHFINDER_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
-    /// YAML file of Prometheus endpoints: a map from name to `{url: ..., scrapeIntervalSeconds: 15}`.
+    /// YAML file of Prometheus endpoints: a map from name to `{url: ..., scrapeIntervalSeconds: 15, ...}`.
     #[arg(long, env = "PATHFINDER_PROMETHEUS_ENDPOINTS")]
     pub prometheus_endpoints: Option<PathBuf>,
+    /// Folder with a file SECRET/KEY for every Secret that the endpoints file names.
+    #[arg(
+        long,
+        env = "PATHFINDER_CREDENTIALS_DIR",
+        default_value = "/var/run/pathfinder/credentials"
+    )]
+    pub credentials_dir: PathBuf,
     /// Address of /healthz, /readyz, /metrics and /decisions.
     #[arg(long, env = "PATHFINDER_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
@@ -58,6 +67,8 @@ pub struct Config {
     pub scope: Scope,
     /// Prometheus endpoints by name, defined by the administrator alone.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Folder of the Secrets that endpoints name.
+    pub credentials_dir: PathBuf,
     /// Address of the admin server.
     pub listen: SocketAddr,
     /// Bound on concurrent reconciles.
@@ -87,40 +98,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The endpoints file is not what it should be.
-    #[error("the Prometheus endpoints file {path} must be a map from name to {{url: http://...}}: {source}")]
-    Parse {
+    #[error("the Prometheus endpoints file {path}: {source}")]
+    Endpoints {
         /// The file.
         path: PathBuf,
         /// What went wrong.
-        source: serde_yaml::Error,
+        source: endpoint::Error,
     },
-    /// An endpoint's URL cannot be used.
-    #[error("Prometheus endpoint {name}: {url} is not an http or https URL")]
-    Url {
-        /// Name of the endpoint.
-        name: String,
-        /// What was written.
-        url: String,
-    },
-}
-
-/// A Prometheus endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Where its API is: `http://prometheus.monitoring.svc:9090`.
-    pub url: Url,
-    /// How often it scrapes the API pods: tells how old a sample may be.
-    pub scrape_interval: Duration,
-}
-
-// Prometheus's own examples and most charts scrape this often.
-const DEFAULT_SCRAPE_SECONDS: u64 = 15;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct WrittenEndpoint {
-    url: String,
-    scrape_interval_seconds: Option<u64>,
 }
 
 impl Args {
@@ -136,7 +120,7 @@ impl Args {
                     path: path.clone(),
                     source,
                 })?;
-                parse_endpoints(&text).map_err(|error| error.at(path))?
+                endpoint::parse(&text).map_err(|source| Error::Endpoints { path, source })?
             }
         };
         let namespaces: Vec<String> = self
@@ -153,6 +137,7 @@ impl Args {
                 Scope::Namespaces(namespaces)
             },
             endpoints,
+            credentials_dir: self.credentials_dir,
             listen: self.listen,
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             scale_interval: Duration::from_secs(self.scale_interval_seconds),
@@ -160,69 +145,9 @@ impl Args {
     }
 }
 
-enum EndpointsError {
-    Yaml(serde_yaml::Error),
-    Url { name: String, url: String },
-}
-
-impl EndpointsError {
-    fn at(self, path: PathBuf) -> Error {
-        match self {
-            Self::Yaml(source) => Error::Parse { path, source },
-            Self::Url { name, url } => Error::Url { name, url },
-        }
-    }
-}
-
-fn parse_endpoints(text: &str) -> Result<BTreeMap<String, Endpoint>, EndpointsError> {
-    let written: BTreeMap<String, WrittenEndpoint> = serde_yaml::from_str(text).map_err(EndpointsError::Yaml)?;
-    written
-        .into_iter()
-        .map(|(name, endpoint)| match Url::parse(&endpoint.url) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                let seconds = endpoint
-                    .scrape_interval_seconds
-                    .unwrap_or(DEFAULT_SCRAPE_SECONDS)
-                    .clamp(1, 300);
-                Ok((
-                    name,
-                    Endpoint {
-                        url,
-                        scrape_interval: Duration::from_secs(seconds),
-                    },
-                ))
-            }
-            Ok(_) | Err(_) => Err(EndpointsError::Url {
-                name,
-                url: endpoint.url,
-            }),
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn endpoints_are_a_map_from_name_to_url() {
-        let endpoints = parse_endpoints("default: {url: http://prometheus.monitoring.svc:9090}\n")
-            .ok()
-            .unwrap();
-        assert_eq!(endpoints["default"].url.port(), Some(9090));
-        assert_eq!(
-            endpoints["default"].scrape_interval,
-            Duration::from_secs(DEFAULT_SCRAPE_SECONDS)
-        );
-    }
-
-    #[test]
-    fn an_endpoint_that_is_no_http_url_is_named() {
-        let Err(EndpointsError::Url { name, .. }) = parse_endpoints("east: {url: file:///etc/passwd}\n") else {
-            panic!("a file URL must be refused");
-        };
-        assert_eq!(name, "east");
-    }
 
     #[test]
     fn the_command_line_is_consistent() {

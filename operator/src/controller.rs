@@ -46,7 +46,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let metrics = Metrics::new();
     let known = Arc::new(Known::default());
     // A wrong endpoint ends the process here, before it holds a Lease that others would have to wait for.
-    let endpoints = Endpoints::new(&config.endpoints)?;
+    let endpoints = Endpoints::new(&config.endpoints, &config.credentials_dir);
     let (readiness, receiver) = watch::channel(Readiness::Starting);
     let admin = Admin {
         metrics: metrics.clone(),

@@ -90,3 +90,42 @@ Server-side apply is a patch, and a create as well when the object does not exis
   resources: [events]
   verbs: [create, patch]
 {{- end }}
+
+{{/*
+The folder with a file SECRET/KEY for every Secret that an endpoint names.
+*/}}
+{{- define "pathfinder.credentialsDir" -}}
+/var/run/pathfinder/credentials
+{{- end }}
+
+{{/*
+What endpoints name, as JSON: Secret to key to true, so that two endpoints may name the same one. Only these keys are mounted.
+*/}}
+{{- define "pathfinder.endpointSecrets" -}}
+{{- $secrets := dict }}
+{{- range $endpoint := .Values.prometheus.endpoints }}
+{{- $named := list }}
+{{- with ($endpoint.auth).bearer }}
+{{- $named = append $named (list .secretName (.key | default "token")) }}
+{{- end }}
+{{- with ($endpoint.auth).basic }}
+{{- $named = append $named (list .secretName (.usernameKey | default "username")) }}
+{{- $named = append $named (list .secretName (.passwordKey | default "password")) }}
+{{- end }}
+{{- with $endpoint.tls }}
+{{- if .caSecretName }}
+{{- $named = append $named (list .caSecretName (.caKey | default "ca.crt")) }}
+{{- end }}
+{{- if .clientCertSecretName }}
+{{- $named = append $named (list .clientCertSecretName "tls.crt") }}
+{{- $named = append $named (list .clientCertSecretName "tls.key") }}
+{{- end }}
+{{- end }}
+{{- range $named }}
+{{- $keys := get $secrets (first .) | default dict }}
+{{- $_ := set $keys (last .) true }}
+{{- $_ := set $secrets (first .) $keys }}
+{{- end }}
+{{- end }}
+{{- toJson $secrets }}
+{{- end }}

@@ -17,3 +17,4 @@ pub mod sample;
 pub mod state;
 pub mod tell;
 pub mod tick;
+pub mod why;

@@ -23,7 +23,7 @@ pub fn requests_per_second(
 ) -> Signal {
     let samples = match answer {
         Answer::Samples(samples) => samples,
-        Answer::Unreachable => {
+        Answer::Unreachable(_) => {
             return Signal::Missing {
                 reason: MissingReason::SourceUnreachable,
             };

@@ -1,0 +1,147 @@
+//! The questions beside the load, asked so that they neither delay it nor burden the endpoint.
+//!
+//! IO. Durations have as many series as there are buckets: where that takes long, the load does not wait, the last answer is
+//! used meanwhile, and the endpoint is asked less often. What is in an answer is `collect`'s to say.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::Mutex, task::JoinHandle};
+
+use crate::scale::sample::Beside;
+
+// At most this share of an endpoint's time is spent on them.
+const ONE_OF: u32 = 10;
+// Asked for every 30 s at least, and each takes seconds at most: older than this, nobody has asked for a while.
+const LONGEST_KEPT: Duration = Duration::from_secs(60);
+
+/// What is asked beside the load, of one endpoint.
+#[derive(Default)]
+pub struct Background(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    running: Option<Running>,
+    last: Option<Finished>,
+}
+
+struct Running {
+    started: Instant,
+    task: JoinHandle<(Beside, Duration)>,
+}
+
+struct Finished {
+    started: Instant,
+    took: Duration,
+    answer: Arc<Beside>,
+}
+
+impl Background {
+    /// The newest answer there is, and how long before `now` it was asked for. Asks with `ask` if that is due, and waits for it
+    /// no longer than `patience`; it goes on afterwards.
+    pub async fn look<F>(&self, ask: F, (now, patience): (Instant, Duration)) -> Option<(Arc<Beside>, Duration)>
+    where
+        F: Future<Output = Beside> + Send + 'static,
+    {
+        let mut state = self.0.lock().await;
+        let last = state
+            .last
+            .as_ref()
+            .map(|it| (now.saturating_duration_since(it.started), it.took));
+        if state.running.is_none() && due(last) {
+            let task = tokio::spawn(timed(ask));
+            state.running = Some(Running { started: now, task });
+        }
+        if let Some(running) = &mut state.running
+            && let Ok(done) = tokio::time::timeout(patience, &mut running.task).await
+        {
+            let started = running.started;
+            state.running = None;
+            // A task that broke off leaves what was there before.
+            if let Ok((answer, took)) = done {
+                let answer = Arc::new(answer);
+                state.last = Some(Finished { started, took, answer });
+            }
+        }
+        let kept = state.last.as_ref()?;
+        let age = now.saturating_duration_since(kept.started);
+        (age <= LONGEST_KEPT).then(|| (kept.answer.clone(), age))
+    }
+}
+
+async fn timed(ask: impl Future<Output = Beside>) -> (Beside, Duration) {
+    let started = Instant::now();
+    let answer = ask.await;
+    (answer, started.elapsed())
+}
+
+// Of the last time: how long ago it began, and how long it took.
+fn due(last: Option<(Duration, Duration)>) -> bool {
+    last.is_none_or(|(ago, took)| ago >= took * ONE_OF)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::scale::why::Why;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn answer(status: u16) -> Beside {
+        Beside {
+            durations: Some(Why::Status(status)),
+            ..Beside::default()
+        }
+    }
+
+    #[rstest]
+    #[case(None, true)]
+    #[case(Some((5000, 400)), true)]
+    #[case(Some((5000, 500)), true)]
+    #[case(Some((5000, 600)), false)]
+    #[case(Some((29_000, 3000)), false)]
+    #[case(Some((30_000, 3000)), true)]
+    fn what_takes_long_is_asked_less_often(#[case] last: Option<(u64, u64)>, #[case] expected: bool) {
+        let milliseconds = |(ago, took)| (Duration::from_millis(ago), Duration::from_millis(took));
+        assert_eq!(due(last.map(milliseconds)), expected);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_long_is_there_at_a_later_look() {
+        let (background, start) = (Background::default(), Instant::now());
+        let (finish, wait) = oneshot::channel();
+        let slow = async { wait.await.unwrap() };
+        assert!(background.look(slow, (start, Duration::ZERO)).await.is_none());
+        finish.send(answer(1)).unwrap();
+        let later = start + Duration::from_secs(5);
+        let unused = async { panic!("one is running already") };
+        let (seen, age) = background.look(unused, (later, LONG)).await.unwrap();
+        assert_eq!((&*seen, age), (&answer(1), Duration::from_secs(5)));
+    }
+
+    #[tokio::test]
+    async fn the_last_answer_stands_until_the_next_and_not_for_ever() {
+        let (background, start) = (Background::default(), Instant::now());
+        background.look(async { answer(1) }, (start, LONG)).await.unwrap();
+        let (_keep, wait) = oneshot::channel::<Beside>();
+        let slow = async { wait.await.unwrap() };
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let (seen, _) = background.look(slow, (after(60), Duration::ZERO)).await.unwrap();
+        assert_eq!(*seen, answer(1));
+        let unused = async { panic!("one is running already") };
+        assert!(background.look(unused, (after(61), Duration::ZERO)).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_question_that_broke_off_is_asked_again() {
+        let (background, start) = (Background::default(), Instant::now());
+        let broken = async { panic!("broken off") };
+        assert!(background.look(broken, (start, LONG)).await.is_none());
+        assert!(background.look(async { answer(1) }, (start, LONG)).await.is_some());
+    }
+}

@@ -1,0 +1,218 @@
+//! Asks the Prometheus endpoints that the administrator defined.
+//!
+//! IO, as little as there can be: which question goes where. Every failure is an answer with its reason, never an error that
+//! stops the tick: no data is not no load. What a question is stands in `query`, what an answer means in `reading`.
+
+pub mod answer;
+pub mod beside;
+pub mod client;
+pub mod collect;
+pub mod connection;
+pub mod credentials;
+pub mod history;
+pub mod user;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use prometheus_http_query::{Client, response::InstantVector};
+
+use crate::{
+    config::endpoint::{Endpoint, UserQueries},
+    scale::{
+        prometheus::{
+            answer::Reply, beside::Background, client::Bounds, connection::Connection, history::Point, user::UserAnswer,
+        },
+        query::{self, Questions},
+        sample::{Answer, Beside, Look},
+        why::Why,
+    },
+};
+
+// A tick is five seconds; an endpoint that is slower than this has no say in it.
+const DEADLINE: Duration = Duration::from_secs(3);
+// How long the load waits for what is asked beside it.
+const PATIENCE: Duration = Duration::from_millis(750);
+// A look into the past is rare, and its answer long.
+const HISTORY_DEADLINE: Duration = Duration::from_secs(15);
+// 11,000 points of about 40 bytes, twice.
+const HISTORY_LIMIT_BYTES: usize = 1024 * 1024;
+const USER_LIMIT_BYTES: usize = 64 * 1024;
+// Proxies and servers refuse longer URLs; escaping makes a query longer by half.
+const LONGEST_IN_URL: usize = 1500;
+
+/// The endpoints that the administrator defined, ready to be asked.
+pub struct Endpoints {
+    sources: BTreeMap<String, Source>,
+    deadline: Duration,
+    patience: Duration,
+}
+
+struct Source {
+    asked: Arc<Asked>,
+    connection: Connection,
+    background: Background,
+}
+
+struct Asked {
+    endpoint: Endpoint,
+    questions: Questions,
+}
+
+impl Endpoints {
+    /// Nothing is read or asked yet. `credentials` is the folder with a file `SECRET/KEY` for every Secret that is named.
+    pub fn new(endpoints: &BTreeMap<String, Endpoint>, credentials: &Path) -> Self {
+        let source = |(name, endpoint): (&String, &Endpoint)| {
+            let source = Source {
+                asked: Arc::new(Asked {
+                    endpoint: endpoint.clone(),
+                    questions: query::questions(endpoint),
+                }),
+                connection: Connection::new(credentials),
+                background: Background::default(),
+            };
+            (name.clone(), source)
+        };
+        Self {
+            sources: endpoints.iter().map(source).collect(),
+            deadline: DEADLINE,
+            patience: PATIENCE,
+        }
+    }
+
+    /// The names, for a message that says what may be written.
+    pub fn names(&self) -> Vec<&str> {
+        self.sources.keys().map(String::as_str).collect()
+    }
+
+    /// The age from which a sample of this endpoint is stale: three scrapes.
+    pub fn max_age(&self, name: &str) -> Duration {
+        self.sources
+            .get(name)
+            .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval * 3)
+    }
+
+    /// Asks one endpoint for the default signals of all clusters. `pods` bounds the answer: how many pods there are, at most.
+    pub async fn ask(&self, name: &str, pods: usize) -> Look {
+        let Some(source) = self.sources.get(name) else {
+            return Look::only(Answer::Unknown);
+        };
+        let client = match source.client().await {
+            Ok(client) => client,
+            Err(why) => return Look::only(Answer::Unreachable(why)),
+        };
+        let bounds = Bounds {
+            deadline: self.deadline,
+            limit_bytes: limit_bytes(pods),
+        };
+        let beside = source.asked.clone().beside(client.clone(), bounds);
+        let (load, beside) = tokio::join!(
+            vector(&client, &source.asked.questions.load, bounds),
+            source.background.look(beside, (Instant::now(), self.patience)),
+        );
+        let beside = beside.as_ref().map(|(beside, age)| (&**beside, *age));
+        let look = collect::look(&source.asked.endpoint, load, beside);
+        if let Answer::Unreachable(why) = &look.answer {
+            tracing::debug!(endpoint = name, %why, "an endpoint gave no answer");
+        }
+        look
+    }
+
+    /// Asks one endpoint what a user wrote, if its administrator allows that.
+    pub async fn ask_user(&self, endpoint: &str, query: &str) -> UserAnswer {
+        let Some(source) = self.sources.get(endpoint) else {
+            return UserAnswer::Unknown;
+        };
+        match source.asked.endpoint.user_queries {
+            UserQueries::Forbidden => return UserAnswer::Forbidden,
+            UserQueries::Allowed => {}
+        }
+        let bounds = Bounds {
+            deadline: self.deadline,
+            limit_bytes: USER_LIMIT_BYTES,
+        };
+        let reply = match source.client().await {
+            Ok(client) => instant(&client, query, bounds).await,
+            Err(why) => Err(why),
+        };
+        user::value(reply.and_then(|reply| answer::data(&reply)))
+    }
+
+    /// The requests per second of one cluster (namespace, name), oldest first. Where there are no samples there is no point.
+    ///
+    /// # Errors
+    /// When the endpoint gives no answer to one of the queries that it takes.
+    pub async fn history(
+        &self,
+        endpoint: &str,
+        cluster: (&str, &str),
+        range: Range<Timestamp>,
+        step: Duration,
+    ) -> Result<Vec<Point>, Why> {
+        let source = self.sources.get(endpoint).ok_or(Why::NotDefined)?;
+        let client = source.client().await?;
+        let query = query::of_cluster(&source.asked.endpoint, cluster, step);
+        let step = Duration::from_secs(history::step_seconds(step)).as_secs_f64();
+        let bounds = Bounds {
+            deadline: self.deadline.max(HISTORY_DEADLINE),
+            limit_bytes: HISTORY_LIMIT_BYTES,
+        };
+        let mut points = Vec::new();
+        for chunk in history::chunks(&range, Duration::from_secs_f64(step))? {
+            let asked = client
+                .query_range(&query, chunk.start, chunk.end, step)
+                .timeout(milliseconds(bounds.deadline));
+            let reply = client::fetch(asked.get_raw(), bounds).await?;
+            points.extend(history::points(answer::data(&reply)?)?);
+        }
+        Ok(points)
+    }
+}
+
+impl Source {
+    async fn client(&self) -> Result<Client, Why> {
+        self.connection.client(&self.asked.endpoint, Instant::now()).await
+    }
+}
+
+impl Asked {
+    async fn beside(self: Arc<Self>, client: Client, bounds: Bounds) -> Beside {
+        let (durations, stores) = tokio::join!(
+            vector(&client, &self.questions.durations, bounds),
+            vector(&client, &self.questions.stores, bounds),
+        );
+        collect::beside(&self.endpoint, durations, stores)
+    }
+}
+
+// A pod has about twenty series of 200 bytes: four times as much, and some room for pods that nobody knows any more.
+fn limit_bytes(pods: usize) -> usize {
+    256 * 1024 + pods.saturating_mul(16 * 1024)
+}
+
+async fn vector(client: &Client, query: &str, bounds: Bounds) -> Result<Vec<InstantVector>, Why> {
+    answer::vector(&instant(client, query, bounds).await?)
+}
+
+async fn instant(client: &Client, query: &str, bounds: Bounds) -> Result<Reply, Why> {
+    // Prometheus gives up when we do.
+    let asked = client.query(query).timeout(milliseconds(bounds.deadline));
+    if query.len() <= LONGEST_IN_URL {
+        client::fetch(asked.get_raw(), bounds).await
+    } else {
+        client::fetch(asked.post_raw(), bounds).await
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
