@@ -185,5 +185,7 @@ async fn scaling(scaler: Scaler, caches: Arc<Caches>, interval: Duration, stop: 
         () = stop.cancelled() => return,
         () = caches.ready() => {}
     }
-    scaler.run(interval, stop).await;
+    if let Err(error) = scaler.run(interval, stop).await {
+        tracing::error!(%error, "scaling cannot begin");
+    }
 }

@@ -3,7 +3,9 @@
 //! IO. An increase that was decided on an old view must never become a decrease, so `/scale` is read first and written
 //! with its resourceVersion.
 
-use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v1::Scale, autoscaling::v2::HorizontalPodAutoscaler};
+use k8s_openapi::api::{
+    apps::v1::Deployment, autoscaling::v1::Scale, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod,
+};
 use kube::{
     Api,
     api::{ApiResource, PostParams},
@@ -16,7 +18,7 @@ use crate::{
     cluster::{Cluster, ClusterId},
     names::{self, Component},
     reconcile::apply::Applied,
-    scale::orders::Bounds,
+    scale::{facts::ANNOTATION_DELETION_COST, orders::Bounds},
 };
 
 /// Moves the HPA's bounds, both in one write, on exactly the HPA that was seen.
@@ -36,6 +38,24 @@ pub async fn set_bounds(writer: &Writer, id: &ClusterId, (uid, bounds): (&str, B
         "spec": {"minReplicas": bounds.min.get(), "maxReplicas": bounds.max.get()},
     });
     writer.merge(&to, names::MANAGER_SCALE, &body).await.map(drop)
+}
+
+/// Says how soon this pod should leave: those that cost the least go first.
+///
+/// # Errors
+/// [`CallError`]; a pod that is gone by now is none.
+pub async fn set_deletion_cost(writer: &Writer, id: &ClusterId, (pod, cost): (&str, i32)) -> Result<(), CallError> {
+    let resource = ApiResource::erase::<Pod>(&());
+    let to = Target {
+        resource: &resource,
+        namespace: &id.namespace,
+        name: pod,
+    };
+    let body = json!({"metadata": {"annotations": {(ANNOTATION_DELETION_COST): cost.to_string()}}});
+    match writer.merge(&to, names::MANAGER_SCALE, &body).await {
+        Err(error) if error.code() != Some(404) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 // A Deployment changes with every pod that becomes ready: a conflict is usually that, and a step of load should not wait

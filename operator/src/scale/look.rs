@@ -1,17 +1,29 @@
 //! One look at one cluster: what the source said of its pods and what the caches hold, as the engine's observation.
 //!
-//! Pure. Which figure comes from where is decided here; what a figure means is for `reading`, what is made of it for the
-//! engine.
+//! Pure. Which figure comes from where is decided here; what a figure means is for `reading` and `facts`, what is made of it
+//! for the engine.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
-use pathfinder_scaling::{Observation, Policy, Replicas, Rollout};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    autoscaling::v2::HorizontalPodAutoscaler,
+    core::v1::{Pod, ResourceQuota},
+};
+use pathfinder_scaling::{
+    Ceilings, MissingReason, Observation, Policy, Quantity, Replicas, RequestsPerSecond, Rollout, Seconds, Signal,
+};
 
 use crate::{
     cluster::Cluster,
-    scale::{reading::requests_per_second, sample::Answer},
+    scale::{
+        facts,
+        prometheus::user::UserAnswer,
+        reading::{self, LatencyTarget, OwnQuery},
+        rounds::Heard,
+        sample::Look,
+    },
 };
 
 /// What is there of one cluster.
@@ -22,51 +34,134 @@ pub struct Present<'a> {
     pub autoscaler: &'a HorizontalPodAutoscaler,
     /// Its pods.
     pub pods: &'a [&'a Pod],
+    /// The quotas of its namespace.
+    pub quotas: &'a [ResourceQuota],
 }
 
-/// How samples are to be taken.
-#[derive(Clone, Copy, Debug)]
-pub struct Sampling {
-    /// Time between two scrapes.
-    pub interval: Duration,
-    /// The present.
-    pub now: Timestamp,
+/// What the user's own queries said; `None` where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Own {
+    /// Requests per second.
+    pub load: Option<UserAnswer>,
+    /// Latency in seconds.
+    pub latency: Option<UserAnswer>,
 }
 
-impl Sampling {
-    /// The age from which a sample is stale: three scrapes.
-    pub fn max_age(self) -> Duration {
-        self.interval * 3
+/// The world of one cluster, and what the engine cannot be told because it knows no names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Looked {
+    /// What the engine is told.
+    pub observation: Observation,
+    /// The pod that is far slower than the others.
+    pub slow_pod: Option<String>,
+}
+
+/// Looks at one cluster.
+pub fn look(
+    (cluster, policy): (&Cluster, &Policy),
+    (heard, own): (&Heard, &Own),
+    present: &Present<'_>,
+    now: Timestamp,
+) -> Looked {
+    let sampling = (heard.interval * STALE_AFTER_SCRAPES, now);
+    let floor = floor(present.autoscaler);
+    let status = present.deployment.and_then(|it| it.status.as_ref());
+    let target = policy.latency_target().map(|within| LatencyTarget {
+        quantile: cluster.scaling.latency_quantile,
+        within,
+    });
+    let suspected = reading::suspects(&heard.look.answer, present.pods, target, sampling);
+    let observation = Observation {
+        requests_per_second: load(policy, (heard, own), (present, floor), sampling),
+        latency: target.map(|target| latency(target, (&heard.look, own), present.pods, sampling)),
+        replicas_ordered: ordered(present.deployment),
+        replicas_ready: status.map(|status| replicas(status.ready_replicas.unwrap_or_default())),
+        crash_looping: Some(facts::crash_looping(present.pods, now)),
+        floor,
+        rollout: present
+            .deployment
+            .map_or(Rollout::Settled, |deployment| facts::rollout(deployment).state),
+        pod_start: facts::pod_start(present.pods),
+        ceilings: ceilings(cluster, present),
+        suspects: suspected.suspects,
+    };
+    Looked {
+        observation,
+        slow_pod: suspected.slow_pod_name,
     }
 }
 
-/// The world of one cluster.
-pub fn observation(
-    (cluster, policy): (&Cluster, &Policy),
-    answer: &Answer,
-    present: &Present<'_>,
-    sampling: Sampling,
-) -> Observation {
-    let _ = cluster;
-    let floor = present
-        .autoscaler
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.min_replicas)
-        .map(replicas);
+// A sample that is older than three scrapes says nothing of now.
+const STALE_AFTER_SCRAPES: u32 = 3;
+
+fn load(
+    policy: &Policy,
+    (heard, own): (&Heard, &Own),
+    (present, floor): (&Present<'_>, Option<Replicas>),
+    sampling: (Duration, Timestamp),
+) -> Signal<RequestsPerSecond> {
+    if let Some(said) = &own.load {
+        return of_own(said, sampling.0);
+    }
     // At the most that a replica may be found to serve: a part of the load must never lower.
     let (_, per_replica) = policy.capacity_bounds();
     let served = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica.get();
-    let max_age = sampling.max_age();
-    let load = requests_per_second(answer, present.pods, (max_age, sampling.now), |sum| sum.get() > served);
-    let status = present.deployment.and_then(|it| it.status.as_ref());
-    Observation {
-        replicas_ordered: ordered(present.deployment),
-        replicas_ready: status.map(|status| replicas(status.ready_replicas.unwrap_or_default())),
-        floor,
-        rollout: present.deployment.map_or(Rollout::Settled, rollout),
-        ..Observation::of(load)
+    reading::requests_per_second(&heard.look.answer, present.pods, sampling, |sum| sum.get() > served)
+}
+
+fn latency(
+    target: LatencyTarget,
+    (look, own): (&Look, &Own),
+    pods: &[&Pod],
+    sampling: (Duration, Timestamp),
+) -> Signal<Seconds> {
+    if let Some(said) = &own.latency {
+        return of_own(said, sampling.0);
     }
+    if look.durations.is_some() {
+        return Signal::Missing {
+            reason: MissingReason::SourceUnreachable,
+        };
+    }
+    if look.beside_age > sampling.0 {
+        return Signal::Stale { age: look.beside_age };
+    }
+    reading::latency(&look.answer, pods, target.quantile, sampling)
+}
+
+// An expression does not say how old its samples are; it was evaluated just now.
+fn of_own<Q: Quantity>(said: &UserAnswer, max_age: Duration) -> Signal<Q> {
+    let said = match said {
+        UserAnswer::Value(raw) => OwnQuery::Value(*raw),
+        UserAnswer::Empty => OwnQuery::Empty,
+        UserAnswer::Several(count) => OwnQuery::Several(*count),
+        UserAnswer::Forbidden => OwnQuery::Forbidden,
+        UserAnswer::Unknown => OwnQuery::Unknown,
+        UserAnswer::Unreachable(_) => OwnQuery::Unreachable,
+    };
+    reading::own_query(said, (Duration::ZERO, max_age))
+}
+
+fn ceilings(cluster: &Cluster, present: &Present<'_>) -> Ceilings {
+    let managed = cluster.postgres.as_ref().map(|_| facts::Connections::MANAGED);
+    let pod = present
+        .deployment
+        .and_then(|it| it.spec.as_ref())
+        .and_then(|spec| spec.template.spec.as_ref());
+    let staying = present
+        .pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let staying = Replicas::new(u32::try_from(staying.count()).unwrap_or(u32::MAX));
+    Ceilings {
+        database_connections: facts::database_connections(managed, facts::pool_size(None, &cluster.api.env)),
+        quota: pod.and_then(|pod| facts::quota(present.quotas, pod, staying)),
+    }
+}
+
+fn floor(autoscaler: &HorizontalPodAutoscaler) -> Option<Replicas> {
+    let spec = autoscaler.spec.as_ref();
+    spec.and_then(|spec| spec.min_replicas).map(replicas)
 }
 
 /// What is ordered; `None` without a Deployment.
@@ -80,17 +175,4 @@ pub fn ordered(deployment: Option<&Deployment>) -> Option<Replicas> {
 /// A count of Kubernetes as replicas.
 pub fn replicas(count: i32) -> Replicas {
     Replicas::new(u32::try_from(count).unwrap_or_default())
-}
-
-// A rollout runs while the newest template has not replaced every pod.
-fn rollout(deployment: &Deployment) -> Rollout {
-    let status = deployment.status.as_ref();
-    let seen = status.and_then(|it| it.observed_generation) >= deployment.metadata.generation;
-    let all = status.and_then(|it| it.replicas).unwrap_or_default();
-    let updated = status.and_then(|it| it.updated_replicas).unwrap_or_default();
-    if seen && updated >= all {
-        Rollout::Settled
-    } else {
-        Rollout::InProgress
-    }
 }

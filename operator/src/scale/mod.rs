@@ -4,7 +4,9 @@
 //! `pathfinder-scaling`, which knows nothing of Kubernetes.
 
 pub mod actuate;
+pub mod contested;
 pub mod facts;
+pub mod findings;
 pub mod look;
 pub mod orders;
 pub mod pods;

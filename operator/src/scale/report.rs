@@ -5,21 +5,23 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{ResourceExt, api::ApiResource};
-use pathfinder_crds::{ConditionType, PathfinderCluster, Reason, ScalingStatus, SignalStatus, SignalVerdict};
-use pathfinder_scaling::{Effect, Limit, MissingReason, Mode, Record, SignalRow, Verdict};
+use pathfinder_crds::{ConditionType, PathfinderCluster, ScalingStatus, SignalStatus, SignalVerdict};
+use pathfinder_scaling::{Record, SignalName, SignalRow, Verdict};
 use serde_json::json;
 
 use crate::{
     client::{CallError, Target, Writer},
     names,
-    status::{self, Finding, finding},
+    status::{self, Finding},
 };
 
 /// The condition types of the scaling loop.
-pub const SCALING: [ConditionType; 3] = [
+pub const SCALING: [ConditionType; 5] = [
     ConditionType::MetricsAvailable,
     ConditionType::ScalingActive,
     ConditionType::ScalingLimited,
+    ConditionType::LatencyNotScalable,
+    ConditionType::ScaleConflict,
 ];
 
 /// The record as status shows it.
@@ -70,109 +72,26 @@ pub enum Steady {
 
 /// Whether status should show this record instead of the one that it shows.
 ///
-/// When the result is another; and when there is data to decide by again, or none any more, and that lasts.
+/// When the result is another; and when there is a load to decide by again, or none any more, and that lasts. Latency comes
+/// and goes with every request of a quiet night, and is no news.
 pub fn is_news(shown: Option<&ScalingStatus>, record: &Record, steady: Steady) -> bool {
-    let fresh = |verdict: SignalVerdict| verdict == SignalVerdict::Fresh;
-    let now: Vec<bool> = record.signals.iter().map(|row| fresh(signal(row).verdict)).collect();
+    let now = sees_load(record);
     match shown {
         // A first record without data says nothing yet: the pods have just been made.
-        None => steady == Steady::Long || now.iter().all(|&fresh| fresh),
+        None => steady == Steady::Long || now,
         Some(shown) if shown.replicas != count(record.result) => true,
         Some(shown) => {
-            let then: Vec<bool> = shown.signals.iter().map(|signal| fresh(signal.verdict)).collect();
-            steady == Steady::Long && then != now
+            let load = |row: &&SignalStatus| row.name == SignalName::RequestsPerSecond.name();
+            let then = shown.signals.iter().find(load).map(|row| row.verdict);
+            steady == Steady::Long && (then == Some(SignalVerdict::Fresh)) != now
         }
     }
 }
 
-/// What a record says about scaling, without figures that change at every tick.
-pub fn findings(record: &Record, mode: Mode, (endpoint, defined): (&str, &[&str])) -> Vec<Finding> {
-    vec![
-        metrics(record, endpoint, defined),
-        active(mode),
-        limited(&record.limits),
-    ]
-}
-
-fn metrics(record: &Record, endpoint: &str, defined: &[&str]) -> Finding {
-    let verdict = record
-        .signals
-        .first()
-        .map_or(Verdict::Missing(MissingReason::NotAskedYet), |row| row.verdict);
-    let type_ = ConditionType::MetricsAvailable;
-    let (reason, message) = match verdict {
-        Verdict::Fresh => return finding(type_, Ok(Reason::SignalsFresh), String::new()),
-        Verdict::Stale => (
-            Reason::StaleData,
-            format!("the samples of Prometheus endpoint {endpoint} are too old"),
-        ),
-        Verdict::Invalid(why) => (Reason::InvalidData, format!("Prometheus endpoint {endpoint}: {why}")),
-        Verdict::Missing(MissingReason::SourceUnknown) => (
-            Reason::UnknownEndpoint,
-            format!(
-                "spec.scaling.metrics.endpoint: {endpoint} is not defined by the operator's administrator (defined: {}); write one of these, or ask for it in the chart value prometheus.endpoints",
-                if defined.is_empty() {
-                    "none".to_owned()
-                } else {
-                    defined.join(", ")
-                }
-            ),
-        ),
-        Verdict::Missing(MissingReason::SourceUnreachable) => (
-            Reason::SourceUnreachable,
-            format!("Prometheus endpoint {endpoint} does not answer"),
-        ),
-        Verdict::Missing(
-            why @ (MissingReason::TargetDown
-            | MissingReason::NotScraped
-            | MissingReason::NotAskedYet
-            | MissingReason::NoRequests
-            | MissingReason::NoSeries
-            | MissingReason::QueryForbidden),
-        ) => (Reason::NoData, format!("Prometheus endpoint {endpoint}: {why}")),
-    };
-    finding(type_, Err(reason), format!("{message}; replicas are held"))
-}
-
-fn active(mode: Mode) -> Finding {
-    let type_ = ConditionType::ScalingActive;
-    match mode {
-        Mode::Auto => finding(type_, Ok(Reason::Auto), String::new()),
-        Mode::Observe => finding(
-            type_,
-            Err(Reason::Observing),
-            "mode is Observe: decided and explained, not written".into(),
-        ),
-        Mode::Paused => finding(
-            type_,
-            Err(Reason::Paused),
-            "mode is Paused: replicas are left as they are".into(),
-        ),
-    }
-}
-
-fn limited(limits: &[Limit]) -> Finding {
-    let type_ = ConditionType::ScalingLimited;
-    let has = |wanted: fn(&Limit) -> bool| limits.iter().any(wanted);
-    let held = |limit: &Limit| limit.effect() == Effect::HoldsDecrease && *limit != Limit::Freshness;
-    if has(|limit| matches!(limit, Limit::MaxReplicas { .. })) {
-        let message = "the signals ask for more than maxReplicas: raise it, or make each replica serve more";
-        finding(type_, Ok(Reason::AtMaximum), message.into())
-    } else if has(held) {
-        finding(
-            type_,
-            Ok(Reason::DecreaseHeld),
-            "fewer would do; a cooldown, window or rollout holds the decrease".into(),
-        )
-    } else if has(|limit| matches!(limit, Limit::MinReplicas { .. })) {
-        finding(
-            type_,
-            Ok(Reason::AtMinimum),
-            "the signals ask for fewer than minReplicas".into(),
-        )
-    } else {
-        finding(type_, Err(Reason::NotLimited), String::new())
-    }
+/// Whether a record was decided by a load.
+pub fn sees_load(record: &Record) -> bool {
+    let load = |row: &&SignalRow| row.name == SignalName::RequestsPerSecond;
+    record.signals.iter().find(load).map(|row| row.verdict) == Some(Verdict::Fresh)
 }
 
 /// The scaling half of a status.
@@ -256,7 +175,9 @@ pub async fn write(writer: &Writer, resource: &PathfinderCluster, report: &Scale
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
-    use pathfinder_scaling::{Memory, Observation, Policy, PolicyInput, Replicas, RequestsPerSecond, Signal, decide};
+    use pathfinder_scaling::{
+        Memory, MissingReason, Observation, Policy, PolicyInput, Replicas, RequestsPerSecond, Signal, decide,
+    };
     use rstest::rstest;
 
     use super::*;
@@ -301,18 +222,5 @@ mod tests {
     ) {
         let shown = shown.map(|signal| scaling_status(&record(signal, 2)));
         assert_eq!(is_news(shown.as_ref(), &record(now, 2), steady), news);
-    }
-
-    #[test]
-    fn a_condition_that_says_the_same_stays_the_same_to_the_letter() {
-        let found = findings(&record(fresh(50.0), 2), Mode::Auto, ("default", &["default"]));
-        let nothing = ScaleReport {
-            scaling: None,
-            conditions: Vec::new(),
-        };
-        let first = nothing.next(&found, None, (1, Timestamp::from_second(10).unwrap()));
-        let later = first.next(&found, None, (1, Timestamp::from_second(99).unwrap()));
-        assert_eq!(first, later);
-        assert_eq!(first.conditions.len(), SCALING.len());
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    ops::RangeInclusive,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,10 +20,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cache::Caches,
     client::Writer,
-    cluster::{Cluster, ClusterId, Source},
+    cluster::{Cluster, ClusterId},
     metrics::Metrics,
     reconcile::apply::Settled,
-    scale::{prometheus::Endpoints, sample::Answer, state::Known, tell::Told},
+    scale::{
+        facts::Contest,
+        pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
+        prometheus::Endpoints,
+        sample::{Answer, Look},
+        state::Known,
+        tell::Told,
+        why::Why,
+    },
     validate,
 };
 
@@ -55,14 +64,29 @@ pub struct Carried {
     pub memory: Memory,
     /// What status and events said.
     pub told: Told,
+    /// Who else writes replicas, and who the bounds.
+    pub contests: [Option<Contest>; 2],
 }
 
 /// What one look at a source gave for all clusters of a round.
-pub struct Look {
+pub struct Heard {
     /// What the source said.
-    pub answer: Answer,
+    pub look: Look,
+    /// Who was asked.
+    pub asked: Asked,
     /// Time between two scrapes of it.
     pub interval: Duration,
+}
+
+/// Who was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// The endpoint.
+    Prometheus,
+    /// The pods.
+    Pods,
+    /// The pods, because the endpoint gave no answer.
+    PodsInstead(Why),
 }
 
 /// What all clusters' loops carry. A cluster that changes its source is never looked at twice at once.
@@ -90,15 +114,17 @@ enum Group {
     Endpoint(String),
     /// Those of an endpoint that is not.
     Undefined,
-    /// Those that ask their pods alone.
-    Pods,
+    /// Those that ask their pods alone, so often.
+    Pods(Duration),
 }
 
 impl Group {
     fn of(resource: &PathfinderCluster, defined: &[&str]) -> Self {
         let metrics = &resource.spec.scaling.metrics;
         match metrics.source {
-            MetricsSource::Pods => Self::Pods,
+            MetricsSource::Pods => Self::Pods(Duration::from_secs(
+                u64::try_from(metrics.interval_seconds).unwrap_or(1),
+            )),
             MetricsSource::Prometheus if defined.contains(&metrics.endpoint.as_str()) => {
                 Self::Endpoint(metrics.endpoint.clone())
             }
@@ -112,65 +138,106 @@ type Pair = (Arc<PathfinderCluster>, Cluster);
 // Clusters that are decided at the same time: their writes may wait for the API server.
 const PARALLEL: usize = 16;
 
-// Those that ask their pods have each an interval of its own, of whole seconds.
-const PODS_BEAT: Duration = Duration::from_secs(1);
+// The intervals of those that ask their pods, in seconds: as the resource's rules bound them.
+const PODS_INTERVALS: RangeInclusive<u64> = 1..=5;
 
-const FORGET_EVERY: Duration = Duration::from_secs(10);
+// Nobody scrapes for an endpoint that is not defined.
+const UNDEFINED_INTERVAL: Duration = Duration::from_secs(5);
+
+const FORGET_EVERY: Duration = Duration::from_secs(5);
 
 impl Scaler {
     /// Looks at every cluster again and again until `stop`; those of Prometheus every `interval`.
-    pub async fn run(self, interval: Duration, stop: CancellationToken) {
+    ///
+    /// # Errors
+    /// When no client for asking pods can be made.
+    pub async fn run(self, interval: Duration, stop: CancellationToken) -> Result<(), scrape::Error> {
         let scaler = Arc::new(self);
         let mut loops = JoinSet::new();
         let names = scaler.endpoints.names();
-        let endpoints = names.iter().map(|name| Group::Endpoint((*name).to_owned()));
-        for group in endpoints.chain([Group::Undefined]) {
-            loops.spawn(scaler.clone().rounds(group, interval, stop.clone()));
+        let endpoints = names.iter().map(|name| (Group::Endpoint((*name).to_owned()), interval));
+        let pods = PODS_INTERVALS.map(Duration::from_secs);
+        let pods = pods.map(|interval| (Group::Pods(interval), interval));
+        for (group, interval) in endpoints.chain(pods).chain([(Group::Undefined, interval)]) {
+            let scraper = Scraper::new(Pace::every(interval), MetricNames::default(), Limits::default())?;
+            loops.spawn(scaler.clone().rounds((group, scraper), interval, stop.clone()));
         }
-        loops.spawn(scaler.clone().rounds(Group::Pods, PODS_BEAT, stop.clone()));
         loops.spawn(scaler.clone().forget(stop));
         while loops.join_next().await.is_some() {}
+        Ok(())
     }
 
-    async fn rounds(self: Arc<Self>, group: Group, interval: Duration, stop: CancellationToken) {
+    async fn rounds(self: Arc<Self>, (group, scraper): (Group, Scraper), interval: Duration, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut looked = HashMap::new();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            let clusters = self.clusters(&group);
+            if clusters.is_empty() {
+                continue;
+            }
             let started = Instant::now();
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.round(&group, &mut looked) => {}
+                () = self.round(&group, &scraper, &clusters) => {}
             }
             self.metrics.tick_seconds.observe(started.elapsed().as_secs_f64());
         }
     }
 
-    async fn round(&self, group: &Group, looked: &mut HashMap<ClusterId, Instant>) {
-        let clusters = self.clusters(group, looked);
-        let look = match group {
-            Group::Endpoint(name) if !clusters.is_empty() => Look {
-                answer: self.endpoints.ask(name).await,
-                interval: self.endpoints.scrape_interval(name),
+    async fn round(&self, group: &Group, scraper: &Scraper, clusters: &[Pair]) {
+        let heard = match group {
+            Group::Endpoint(name) => self.ask(name, scraper, clusters).await,
+            Group::Pods(interval) => Heard {
+                look: Look::only(self.ask_pods(scraper, clusters).await),
+                asked: Asked::Pods,
+                interval: *interval,
             },
-            Group::Endpoint(_) | Group::Undefined | Group::Pods => Look {
-                answer: Answer::Unknown,
-                interval: PODS_BEAT,
+            Group::Undefined => Heard {
+                look: Look::only(Answer::Unknown),
+                asked: Asked::Prometheus,
+                interval: UNDEFINED_INTERVAL,
             },
         };
-        self.each(&clusters, &look).await;
+        self.each(clusters, &heard).await;
     }
 
-    async fn each(&self, clusters: &[Pair], look: &Look) {
-        let looks: Vec<BoxFuture<'_, ()>> = clusters.iter().map(|pair| self.one(pair, look).boxed()).collect();
+    async fn ask(&self, name: &str, scraper: &Scraper, clusters: &[Pair]) -> Heard {
+        let pods = clusters.iter().map(|(_, it)| self.caches.api_pods(&it.id).len()).sum();
+        let look = self.endpoints.ask(name, pods).await;
+        match &look.answer {
+            Answer::Unreachable(why) => Heard {
+                asked: Asked::PodsInstead(why.clone()),
+                look: Look::only(self.ask_pods(scraper, clusters).await),
+                interval: scraper.pace().interval(),
+            },
+            Answer::Samples(_) | Answer::Unknown => Heard {
+                look,
+                asked: Asked::Prometheus,
+                interval: self.endpoints.scrape_interval(name),
+            },
+        }
+    }
+
+    async fn ask_pods(&self, scraper: &Scraper, clusters: &[Pair]) -> Answer {
+        let targets = clusters.iter().flat_map(|(_, cluster)| {
+            let pods = self.caches.api_pods(&cluster.id);
+            let targets = pods.iter().filter_map(|pod| Target::of(pod, cluster.api.port));
+            targets.collect::<Vec<_>>()
+        });
+        let targets: Vec<Target> = targets.collect();
+        Answer::Samples(scraper.look(&targets).await)
+    }
+
+    async fn each(&self, clusters: &[Pair], heard: &Heard) {
+        let looks: Vec<BoxFuture<'_, ()>> = clusters.iter().map(|pair| self.one(pair, heard).boxed()).collect();
         stream::iter(looks).buffer_unordered(PARALLEL).collect::<()>().await;
     }
 
-    async fn one(&self, (resource, cluster): &Pair, look: &Look) {
+    async fn one(&self, (resource, cluster): &Pair, heard: &Heard) {
         let carried = self.carried.of(&cluster.id);
         let mut carried = carried.lock().await;
         // One of the same name that was made anew has nothing in common with the old one.
@@ -180,23 +247,16 @@ impl Scaler {
                 ..Carried::default()
             };
         }
-        self.tick(&mut carried, (resource, cluster), look).await;
+        self.tick(&mut carried, (resource, cluster), heard).await;
     }
 
-    // Those of a group that are to be looked at now.
-    fn clusters(&self, group: &Group, looked: &mut HashMap<ClusterId, Instant>) -> Vec<Pair> {
+    fn clusters(&self, group: &Group) -> Vec<Pair> {
         let defined = self.endpoints.names();
-        let now = Instant::now();
         let all = self.caches.clusters().into_iter();
-        let due: Vec<Pair> = all
-            .filter(|resource| resource.metadata.deletion_timestamp.is_none())
+        all.filter(|resource| resource.metadata.deletion_timestamp.is_none())
             .filter(|resource| Group::of(resource, &defined) == *group)
             .filter_map(|resource| validate::validate(&resource).ok().map(|cluster| (resource, cluster)))
-            .filter(|(_, cluster)| is_due(cluster.scaling.source, looked.get(&cluster.id).copied(), now))
-            .collect();
-        looked.retain(|_, at| now.duration_since(*at) < FORGET_EVERY);
-        looked.extend(due.iter().map(|(_, cluster)| (cluster.id.clone(), now)));
-        due
+            .collect()
     }
 
     async fn forget(self: Arc<Self>, stop: CancellationToken) {
@@ -224,12 +284,4 @@ fn id(resource: &PathfinderCluster) -> Option<ClusterId> {
         namespace: resource.metadata.namespace.clone()?,
         name: resource.metadata.name.clone()?,
     })
-}
-
-// Whether a cluster that asks its pods is to be looked at again.
-fn is_due(source: Source, last: Option<Instant>, now: Instant) -> bool {
-    match (source, last) {
-        (Source::Pods { interval }, Some(last)) => now.duration_since(last) + PODS_BEAT / 2 >= interval,
-        (Source::Pods { .. }, None) | (Source::Prometheus, _) => true,
-    }
 }

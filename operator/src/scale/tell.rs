@@ -9,18 +9,15 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube_runtime::events::{EventType, Recorder};
+use kube_runtime::events::{Event, EventType, Recorder};
 use pathfinder_crds::{ConditionType, PathfinderCluster, Reason};
-use pathfinder_scaling::{Action, Decision, Verdict};
+use pathfinder_scaling::{Action, Decision};
 
 use crate::{
     client::Writer,
     cluster::Cluster,
     reconcile::report::{event, publish},
-    scale::{
-        prometheus::Endpoints,
-        report::{self, ScaleReport, Steady},
-    },
+    scale::report::{self, ScaleReport, Steady},
     status::{Finding, Holds},
 };
 
@@ -87,8 +84,6 @@ pub struct Teller<'a> {
     pub writer: &'a Writer,
     /// Publishes events.
     pub recorder: &'a Recorder,
-    /// For messages that say which endpoints there are.
-    pub endpoints: &'a Endpoints,
     /// The present time.
     pub now: Timestamp,
 }
@@ -99,16 +94,13 @@ impl Teller<'_> {
         &self,
         told: &mut Told,
         resource: &PathfinderCluster,
-        (cluster, decision): (&Cluster, &Decision),
+        (cluster, decision, found): (&Cluster, &Decision, Vec<Finding>),
     ) {
         let record = &decision.record;
-        let scaling = &cluster.scaling;
         let before = told.written.clone().unwrap_or_else(|| ScaleReport::of(resource));
         let present = Instant::now();
-        let endpoint = (scaling.endpoint.as_str(), &*self.endpoints.names());
-        let found = report::findings(record, scaling.policy.mode(), endpoint);
         let findings = told.lasting(found, &before.conditions, present);
-        let fresh = record.signals.iter().all(|row| row.verdict == Verdict::Fresh);
+        let fresh = report::sees_load(record);
         let news = report::is_news(before.scaling.as_ref(), record, told.steady(fresh, present));
         let changed = news.then(|| report::scaling_status(record));
         let next = before.next(&findings, changed, (cluster.generation, self.now));
@@ -138,34 +130,47 @@ impl Teller<'_> {
             let scaled = event(EventType::Normal, "Scaled", &decision.record.sentence(), &action);
             publish(self.recorder, resource, scaled).await;
         }
-        let (old, Some(new)) = (metrics(before), metrics(next)) else {
-            return;
-        };
-        if old.is_some_and(|old| old.reason == new.reason) {
-            return;
-        }
-        match (old, new.status.as_str()) {
-            (Some(_), "True") => {
-                let back = event(
-                    EventType::Normal,
-                    "MetricsAvailable",
-                    "the signals are fresh again",
-                    "Scale",
-                );
-                publish(self.recorder, resource, back).await;
+        for type_ in ANNOUNCED {
+            let (old, Some(new)) = (of_type(before, type_), of_type(next, type_)) else {
+                continue;
+            };
+            if old.is_some_and(|old| old.reason == new.reason) {
+                continue;
             }
-            (_, "False") => {
-                let lost = event(EventType::Warning, &new.reason, &new.message, "Scale");
-                publish(self.recorder, resource, lost).await;
+            if let Some(event) = announcement(type_, (old, new)) {
+                publish(self.recorder, resource, event).await;
             }
-            (_, _) => {}
         }
     }
 }
 
-fn metrics(report: &ScaleReport) -> Option<&Condition> {
-    let type_ = ConditionType::MetricsAvailable.as_str();
-    report.conditions.iter().find(|it| it.type_ == type_)
+// What is said once in an event when it begins, and when it ends.
+const ANNOUNCED: [ConditionType; 3] = [
+    ConditionType::MetricsAvailable,
+    ConditionType::LatencyNotScalable,
+    ConditionType::ScaleConflict,
+];
+
+fn announcement(type_: ConditionType, (old, new): (Option<&Condition>, &Condition)) -> Option<Event> {
+    let good = if type_ == ConditionType::MetricsAvailable {
+        "True"
+    } else {
+        "False"
+    };
+    let is_good = new.status == good;
+    let was_good = old.is_none_or(|old| old.status == good);
+    match (was_good, is_good) {
+        (true, true) => None,
+        (false, true) => {
+            let over = format!("{type_} is {good} again");
+            Some(event(EventType::Normal, &new.reason, &over, "Scale"))
+        }
+        (_, false) => Some(event(EventType::Warning, &new.reason, &new.message, "Scale")),
+    }
+}
+
+fn of_type(report: &ScaleReport, type_: ConditionType) -> Option<&Condition> {
+    report.conditions.iter().find(|it| it.type_ == type_.as_str())
 }
 
 #[cfg(test)]

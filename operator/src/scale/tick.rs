@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Pod};
+use k8s_openapi::api::{
+    autoscaling::v2::HorizontalPodAutoscaler,
+    core::v1::{Pod, ResourceQuota},
+};
 use pathfinder_crds::PathfinderCluster;
 use pathfinder_scaling::{Decision, Observation, Replicas, decide_scheduled};
 
@@ -15,10 +18,13 @@ use crate::{
     cluster::Cluster,
     names::{self, Component},
     scale::{
-        actuate,
-        look::{self, Present, Sampling, replicas},
-        orders::{Seen, orders},
-        rounds::{Carried, Look, Scaler},
+        actuate, contested,
+        facts::{self, Leaving},
+        findings,
+        look::{self, Looked, Own, Present, replicas},
+        orders::{self, Orders, orders},
+        rounds::{Carried, Heard, Scaler},
+        sample::Answer,
         tell::Teller,
     },
 };
@@ -29,7 +35,7 @@ impl Scaler {
         &self,
         carried: &mut Carried,
         (resource, cluster): (&PathfinderCluster, &Cluster),
-        look: &Look,
+        heard: &Heard,
     ) {
         let name = names::component(&cluster.id.name, Component::Api);
         let deployment = self.caches.deployment(&cluster.id.namespace, &name);
@@ -37,35 +43,70 @@ impl Scaler {
         let Some(autoscaler) = self.caches.autoscaler(&cluster.id.namespace, &name) else {
             return;
         };
-        let now = Timestamp::now();
+        let own = self.ask_own(cluster).await;
         let pods = self.caches.api_pods(&cluster.id);
         let pods: Vec<&Pod> = pods.iter().map(Arc::as_ref).collect();
+        let quotas = self.caches.quotas(&cluster.id.namespace);
+        let quotas: Vec<ResourceQuota> = quotas.iter().map(|quota| (**quota).clone()).collect();
         let present = Present {
             deployment: deployment.as_deref(),
             autoscaler: &autoscaler,
             pods: &pods,
+            quotas: &quotas,
         };
-        let policy = cluster.scaling.policy.scraped_every(look.interval);
-        let sampling = Sampling {
-            interval: look.interval,
-            now,
-        };
-        let observation = look::observation((cluster, &policy), &look.answer, &present, sampling);
+        let now = Timestamp::now();
+        let policy = cluster.scaling.policy.scraped_every(heard.interval);
+        let looked = look::look((cluster, &policy), (heard, &own), &present, now);
         let memory = std::mem::take(&mut carried.memory);
-        let (decision, memory) = decide_scheduled((&policy, &cluster.scaling.schedules), memory, &observation, now);
+        let schedules = &cluster.scaling.schedules;
+        let (decision, memory) = decide_scheduled((&policy, schedules), memory, &looked.observation, now);
         carried.memory = memory;
-        self.account(cluster, &decision, &observation);
-        let seen = seen(&autoscaler, &observation);
-        if let Err(error) = self.order(cluster, &decision, (&autoscaler, seen)).await {
+        self.account(cluster, &decision, &looked.observation);
+        let others = self.caches.autoscalers(&cluster.id.namespace);
+        let conflict = contested::conflict(
+            &mut carried.contests,
+            (deployment.as_deref(), &autoscaler),
+            &others,
+            now,
+        );
+        let orders = orders(
+            &cluster.scaling.policy,
+            cluster.scaling.autoscaler.into(),
+            (decision.floor, seen(&autoscaler, &looked.observation)),
+        );
+        let leaving = leaving(&orders, (&pods, &heard.look.answer), &looked);
+        if let Err(error) = self.order((cluster, &decision), (&autoscaler, orders), leaving).await {
             tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
         }
+        let found = findings::findings(
+            cluster,
+            &findings::Seen {
+                record: &decision.record,
+                heard,
+                own: &own,
+                defined: &self.endpoints.names(),
+                conflict: conflict.as_ref(),
+                slow_pod: looked.slow_pod.as_deref(),
+            },
+        );
         let teller = Teller {
             writer: &self.writer,
             recorder: &self.recorder,
-            endpoints: &self.endpoints,
             now,
         };
-        teller.tell(&mut carried.told, resource, (cluster, &decision)).await;
+        teller
+            .tell(&mut carried.told, resource, (cluster, &decision, found))
+            .await;
+    }
+
+    async fn ask_own(&self, cluster: &Cluster) -> Own {
+        let queries = &cluster.scaling.queries;
+        let ask = async |query: &Option<String>| match query {
+            Some(query) => Some(self.endpoints.ask_user(&cluster.scaling.endpoint, query).await),
+            None => None,
+        };
+        let (load, latency) = tokio::join!(ask(&queries.requests_per_second), ask(&queries.latency));
+        Own { load, latency }
     }
 
     fn account(&self, cluster: &Cluster, decision: &Decision, observation: &Observation) {
@@ -79,21 +120,19 @@ impl Scaler {
 
     async fn order(
         &self,
-        cluster: &Cluster,
-        decision: &Decision,
-        (autoscaler, seen): (&HorizontalPodAutoscaler, Seen),
+        (cluster, decision): (&Cluster, &Decision),
+        (autoscaler, orders): (&HorizontalPodAutoscaler, Orders),
+        leaving: Vec<(String, i32)>,
     ) -> Result<(), CallError> {
-        let orders = orders(
-            &cluster.scaling.policy,
-            cluster.scaling.autoscaler.into(),
-            (decision.floor, seen),
-        );
+        for (pod, cost) in leaving {
+            actuate::set_deletion_cost(&self.writer, &cluster.id, (&pod, cost)).await?;
+        }
         let uid = autoscaler.metadata.uid.as_deref().unwrap_or_default();
         if let Some(bounds) = orders.bounds {
             actuate::set_bounds(&self.writer, &cluster.id, (uid, bounds)).await?;
             tracing::info!(
                 cluster = %cluster.id,
-                from = seen.min.get(),
+                from = autoscaler.spec.as_ref().and_then(|spec| spec.min_replicas),
                 to = bounds.min.get(),
                 why = decision.record.sentence(),
                 "floor moved"
@@ -106,12 +145,23 @@ impl Scaler {
     }
 }
 
-fn seen(autoscaler: &HorizontalPodAutoscaler, observation: &Observation) -> Seen {
+fn seen(autoscaler: &HorizontalPodAutoscaler, observation: &Observation) -> orders::Seen {
     let spec = autoscaler.spec.as_ref();
-    Seen {
+    orders::Seen {
         min: replicas(spec.and_then(|spec| spec.min_replicas).unwrap_or_default()),
         max: replicas(spec.map_or(0, |spec| spec.max_replicas)),
         // Without a Deployment there is nothing to raise.
         ordered: observation.replicas_ordered.unwrap_or(Replicas::new(u32::MAX)),
     }
+}
+
+// The pods that should go first in a decrease, with their costs.
+fn leaving(orders: &Orders, (pods, answer): (&[&Pod], &Answer), looked: &Looked) -> Vec<(String, i32)> {
+    let ordered = looked.observation.replicas_ordered;
+    let count = match (orders.bounds, ordered) {
+        (Some(bounds), Some(ordered)) => ordered.get().saturating_sub(bounds.min.get()),
+        (Some(_) | None, _) => 0,
+    };
+    let slow_pod = looked.slow_pod.as_deref();
+    facts::deletion_costs(pods, answer, Leaving { count, slow_pod })
 }

@@ -106,7 +106,7 @@ impl Scraper {
 
     /// Asks every target once. Unreachable ones are down; those that had no turn before the deadline are absent.
     ///
-    /// Rates need two looks; call it at the scraper's pace, or let [`Scraper::run`] do it.
+    /// Rates need two looks; call it at the scraper's pace.
     pub async fn look(&self, targets: &[Target]) -> Samples {
         let answers = stream::iter(self.in_order(targets))
             .map(|target| async move { (target, self.ask(target.address).await) })
@@ -122,30 +122,9 @@ impl Scraper {
         samples
     }
 
-    /// Looks at the pace of the scraper until `stop`, and publishes each look.
-    ///
-    /// `targets` is asked before each look. Who decides right after a change of `seen` sees a load step soonest.
-    pub async fn run(
-        &self,
-        targets: impl Fn() -> Vec<Target>,
-        seen: &watch::Sender<Arc<Answer>>,
-        stop: &CancellationToken,
-    ) {
-        let mut looks = tokio::time::interval(self.pace.interval());
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = looks.tick() => {}
-            }
-            let targets = targets();
-            tokio::select! {
-                () = stop.cancelled() => return,
-                samples = self.look(&targets) => {
-                    seen.send_replace(Arc::new(Answer::Samples(samples)));
-                }
-            }
-        }
+    /// How often it is to be called.
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     // Pods of a lost node take their whole second each: those that answered of late go before them.

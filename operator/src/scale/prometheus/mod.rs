@@ -94,11 +94,11 @@ impl Endpoints {
         self.sources.keys().map(String::as_str).collect()
     }
 
-    /// The age from which a sample of this endpoint is stale: three scrapes.
-    pub fn max_age(&self, name: &str) -> Duration {
+    /// Time between two scrapes of the pods by this endpoint.
+    pub fn scrape_interval(&self, name: &str) -> Duration {
         self.sources
             .get(name)
-            .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval * 3)
+            .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval)
     }
 
     /// Asks one endpoint for the default signals of all clusters. `pods` bounds the answer: how many pods there are, at most.
