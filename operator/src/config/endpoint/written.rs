@@ -125,7 +125,12 @@ fn url(text: &str) -> Result<Url, String> {
             && url.fragment().is_none()
     };
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && bare(&url) => Ok(url),
+        Ok(mut url) if matches!(url.scheme(), "http" | "https") && bare(&url) => {
+            // A prefix with a slash behind it would become `//api`, which servers answer with a redirect.
+            let path = url.path().trim_end_matches('/').to_owned();
+            url.set_path(&path);
+            Ok(url)
+        }
         Ok(_) | Err(_) => Err(
             "url: write http://HOST:PORT or https://HOST:PORT/PREFIX, without credentials (they belong in auth), query or fragment"
                 .to_owned(),
@@ -212,6 +217,13 @@ mod tests {
         let message = parse(&format!("east: {{url: \"{url}\"}}")).unwrap_err().to_string();
         assert!(message.contains("endpoint east: url:"), "{message}");
         assert!(!message.contains("secret") && !message.contains("passwd"), "{message}");
+    }
+
+    #[rstest]
+    #[case("https://a/prefix/", "https://a/prefix")]
+    #[case("https://a:9/", "https://a:9/")]
+    fn a_slash_behind_the_prefix_makes_no_difference(#[case] written: &str, #[case] means: &str) {
+        assert_eq!(url(written).unwrap().as_str(), means);
     }
 
     #[test]
