@@ -36,7 +36,7 @@ pub struct Leaving<'a> {
 pub fn deletion_costs(pods: &[&Pod], answer: &Answer, leaving: Leaving<'_>) -> Vec<(String, i32)> {
     let samples = match answer {
         Answer::Samples(samples) => Some(samples),
-        Answer::Unreachable | Answer::Unknown => None,
+        Answer::Unreachable(_) | Answer::Unknown => None,
     };
     let (mut ready, first): (Vec<&Pod>, Vec<&Pod>) = pods
         .iter()
@@ -121,6 +121,7 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::scale::why::Why;
     use crate::scale::{
         facts::fixtures::{pod, seconds_ago},
         sample::PodSample,
@@ -202,7 +203,7 @@ mod tests {
             count: 1,
             slow_pod: None,
         };
-        let writes = deletion_costs(&pods.each_ref(), &Answer::Unreachable, leaving);
+        let writes = deletion_costs(&pods.each_ref(), &Answer::Unreachable(Why::Redirects), leaving);
         assert_eq!(writes, costs(&[("b", -1)]));
     }
 

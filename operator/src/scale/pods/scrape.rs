@@ -7,22 +7,20 @@
 use std::{
     net::SocketAddr,
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
 use reqwest::{Response, StatusCode, header::ACCEPT, redirect};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     counters::{Counters, Moment, Pace},
     exposition::{self, Exposition, ExpositionError, MetricNames},
     target::Target,
 };
-use crate::scale::sample::{Answer, PodSample, Samples};
+use crate::scale::sample::{PodSample, Samples};
 
 const FORMATS: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
@@ -108,8 +106,12 @@ impl Scraper {
     ///
     /// Rates need two looks; call it at the scraper's pace.
     pub async fn look(&self, targets: &[Target]) -> Samples {
-        let answers = stream::iter(self.in_order(targets))
-            .map(|target| async move { (target, self.ask(target.address).await) })
+        let asked: Vec<BoxFuture<'_, _>> = self
+            .in_order(targets)
+            .into_iter()
+            .map(|it| self.answer(it).boxed())
+            .collect();
+        let answers = stream::iter(asked)
             .buffer_unordered(self.limits.parallel)
             .take_until(tokio::time::sleep(self.limits.deadline));
         let mut answers = pin!(answers);
@@ -151,6 +153,10 @@ impl Scraper {
                 }
             }
         }
+    }
+
+    async fn answer<'t>(&self, target: &'t Target) -> (&'t Target, Result<(Exposition, Moment), ScrapeError>) {
+        (target, self.ask(target.address).await)
     }
 
     async fn ask(&self, address: SocketAddr) -> Result<(Exposition, Moment), ScrapeError> {

@@ -27,7 +27,7 @@ pub fn latency(
 ) -> Signal<Seconds> {
     let samples = match answer {
         Answer::Samples(samples) => samples,
-        Answer::Unreachable => return missing(MissingReason::SourceUnreachable),
+        Answer::Unreachable(_) => return missing(MissingReason::SourceUnreachable),
         Answer::Unknown => return missing(MissingReason::SourceUnknown),
     };
     let heard = match hear(samples, pods, (max_age, now)) {
@@ -138,6 +138,7 @@ mod tests {
 
     use super::*;
     use crate::scale::reading::fixtures::{MAX_AGE, down, durations, now, pod, quiet, samples, unready};
+    use crate::scale::why::Why;
 
     const INF: f64 = f64::INFINITY;
     // Alone its p95 is 0.095: rank 95 of the 100 between 0 and 0.1.
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Answer::Unreachable, MissingReason::SourceUnreachable)]
+    #[case(Answer::Unreachable(Why::Redirects), MissingReason::SourceUnreachable)]
     #[case(Answer::Unknown, MissingReason::SourceUnknown)]
     #[case(samples(&[]), MissingReason::NotScraped)]
     fn no_answer_is_missing(#[case] answer: Answer, #[case] reason: MissingReason) {

@@ -51,7 +51,7 @@ pub fn suspects(
 ) -> Named {
     let samples = match answer {
         Answer::Samples(samples) => samples,
-        Answer::Unreachable | Answer::Unknown => return Named::default(),
+        Answer::Unreachable(_) | Answer::Unknown => return Named::default(),
     };
     let ready: Vec<&Pod> = pods.iter().copied().filter(|pod| is_ready(pod)).collect();
     let felt = |of: fn(&PodSample) -> Option<f64>| saturation(samples, &ready, of, (max_age, now));
@@ -153,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::scale::reading::fixtures::{MAX_AGE, down, durations, fresh, now, pod, samples, unready};
+    use crate::scale::why::Why;
 
     const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case(Answer::Unreachable)]
+    #[case(Answer::Unreachable(Why::Redirects))]
     #[case(Answer::Unknown)]
     fn without_an_answer_there_are_no_suspects(#[case] answer: Answer) {
         assert_eq!(suspects(&answer, &[], None, (MAX_AGE, now())), Named::default());

@@ -2,7 +2,10 @@
 
 use std::{
     future::IntoFuture,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use axum::{
@@ -14,6 +17,7 @@ use axum::{
 };
 use rstest::rstest;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -86,21 +90,16 @@ async fn the_first_look_has_no_rate_and_looks_at_its_pace_have_one() {
     let after = Timestamp::now().as_duration().as_secs_f64();
     assert!((before..=after).contains(&sample.sampled.unwrap()), "{sample:?}");
 
-    let (sender, mut seen) = watch::channel(Arc::new(Answer::Unreachable));
-    let stop = CancellationToken::new();
-    let targets = || vec![pod.target.clone()];
-    let rated = seen.wait_for(|answer| match &**answer {
-        Answer::Samples(samples) => of(samples, &pod).rate.is_some_and(|rate| rate > 0.0),
-        Answer::Unreachable | Answer::Unknown => false,
-    });
-    tokio::select! {
-        () = scraper.run(targets, &sender, &stop) => panic!("it stopped by itself"),
-        rated = tokio::time::timeout(PATIENCE, rated) => drop(rated.unwrap().unwrap()),
-    }
-    stop.cancel();
-    tokio::time::timeout(PATIENCE, scraper.run(targets, &sender, &stop))
-        .await
-        .expect("it ends when it is told");
+    let rated = async {
+        loop {
+            tokio::time::sleep(scraper.pace().interval()).await;
+            let samples = scraper.look(std::slice::from_ref(&pod.target)).await;
+            if of(&samples, &pod).rate.is_some_and(|rate| rate > 0.0) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, rated).await.expect("a rate");
 }
 
 #[tokio::test]
