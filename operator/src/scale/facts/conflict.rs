@@ -81,7 +81,7 @@ fn owns(entry: &ManagedFieldsEntry, field: Field) -> bool {
         .is_some_and(|spec| field.keys().iter().any(|key| spec.contains_key(*key)))
 }
 
-/// A conflict, from the first foreign write on.
+/// Foreign writes, remembered for an hour after the last: a conflict as long as it [stands](Contest::stands).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contest {
     /// What is written.
@@ -94,24 +94,32 @@ pub struct Contest {
     pub last: Timestamp,
 }
 
-/// What is left of the conflict of `before`, with what is `seen` now. One per field; `None` while there is none.
-pub fn contest(before: Option<Contest>, seen: Option<(Field, Writer)>, now: Timestamp) -> Option<Contest> {
-    let standing = before.filter(|contest| {
-        let keeps = if contest.writes > 1 {
+impl Contest {
+    /// Whether there is a conflict, and not only the memory of one.
+    pub fn stands(&self, now: Timestamp) -> bool {
+        let keeps = if self.writes > 1 {
             AFTER_SEVERAL_WRITES
         } else {
             AFTER_ONE_WRITE
         };
-        since(contest.last, now) <= keeps
-    });
+        since(self.last, now) <= keeps
+    }
+}
+
+/// What is to be remembered of `before`, with what is `seen` now. One per field; `None` without a foreign write.
+pub fn contest(before: Option<Contest>, seen: Option<(Field, Writer)>, now: Timestamp) -> Option<Contest> {
+    let standing = before.filter(|contest| since(contest.last, now) <= AFTER_SEVERAL_WRITES);
     let Some((field, writer)) = seen else {
         return standing;
     };
     let same = |contest: &&Contest| contest.writer.manager == writer.manager;
     let known = standing.as_ref().filter(same);
     let last = writer.time.unwrap_or(now).min(now);
-    // A write without a time is new only as long as its manager is not known.
-    let new = known.is_none_or(|known| writer.time.is_some_and(|_| last > known.last));
+    // By the clock that wrote it: ours may lag behind. A write without a time is new only while its manager is not known.
+    let new = match writer.time {
+        Some(_) => standing.as_ref().is_none_or(|it| writer.time > it.writer.time),
+        None => known.is_none(),
+    };
     if !new || since(last, now) > AFTER_ONE_WRITE {
         return standing;
     }
@@ -228,12 +236,13 @@ mod tests {
         (Field::Replicas, writer)
     }
 
-    /// What is left after looking at these seconds; how often the last manager wrote.
+    /// Who is in conflict with us after looking at these seconds, and how often it wrote.
     fn after(looks: &[(i64, Option<(Field, Writer)>)]) -> Option<(String, u32)> {
         let left = looks.iter().fold(None, |before, (second, seen)| {
             contest(before, seen.clone(), at(*second))
         })?;
-        Some((left.writer.manager, left.writes))
+        let (end, _) = looks.last()?;
+        left.stands(at(*end)).then_some((left.writer.manager, left.writes))
     }
 
     #[rstest]
@@ -243,10 +252,22 @@ mod tests {
     #[case::still_named_but_long_ago(vec![(5, Some(wrote("kubectl", 1))), (602, Some(wrote("kubectl", 1)))], None)]
     #[case::seen_again_is_not_written_again(vec![(5, Some(wrote("kubectl", 1))), (10, Some(wrote("kubectl", 1)))], Some(("kubectl", 1)))]
     #[case::again_and_again(vec![(5, Some(wrote("argocd", 1))), (305, Some(wrote("argocd", 301))), (3901, None)], Some(("argocd", 2)))]
+    #[case::every_half_hour(
+        vec![(5, Some(wrote("flux", 1))), (1805, Some(wrote("flux", 1801))), (3600, None)],
+        Some(("flux", 2))
+    )]
     #[case::over_an_hour_after_the_last(vec![(5, Some(wrote("argocd", 1))), (305, Some(wrote("argocd", 301))), (3902, None)], None)]
     #[case::another_one(vec![(5, Some(wrote("kubectl", 1))), (10, Some(wrote("k9s", 9)))], Some(("k9s", 1)))]
     #[case::long_before_we_started(vec![(5000, Some(wrote("kubectl", 1)))], None)]
     #[case::a_clock_that_runs_ahead(vec![(5, Some(wrote("kubectl", 99))), (606, None)], None)]
+    #[case::seen_again_by_a_clock_that_runs_ahead(
+        vec![(5, Some(wrote("kubectl", 99))), (10, Some(wrote("kubectl", 99)))],
+        Some(("kubectl", 1))
+    )]
+    #[case::an_older_write_of_another_one(
+        vec![(105, Some(wrote("argocd", 101))), (110, Some(wrote("kubectl", 1)))],
+        Some(("argocd", 1))
+    )]
     #[case::nobody(vec![(5, None)], None)]
     fn a_conflict_ends_some_time_after_the_last_foreign_write(
         #[case] looks: Vec<(i64, Option<(Field, Writer)>)>,
