@@ -55,7 +55,8 @@ pub fn conflict(
     let name = autoscaler.metadata.name.as_deref().unwrap_or_default();
     let all: Vec<HorizontalPodAutoscaler> = all.iter().map(|it| (**it).clone()).collect();
     let second = facts::second_autoscaler(&all, name, name).map(|name| Conflict::SecondAutoscaler { name });
-    let writer = contests.iter().flatten().max_by_key(|contest| contest.writes);
+    let standing = contests.iter().flatten().filter(|contest| contest.stands(now));
+    let writer = standing.max_by_key(|contest| contest.writes);
     second.or_else(|| {
         writer.map(|contest| Conflict::Writer {
             manager: contest.writer.manager.clone(),

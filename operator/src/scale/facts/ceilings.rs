@@ -22,7 +22,7 @@ pub struct Connections {
 
 impl Connections {
     /// Those of the PostgreSQL that the operator runs (`postgresql.conf`).
-    pub const MANAGED: Self = Self { max: 200, reserve: 10 };
+    pub const MANAGED: Self = Self { max: 500, reserve: 10 };
 }
 
 /// The most connections that one pod opens to the database, and how that is known.

@@ -52,8 +52,8 @@ fn a_pool_is_as_large_as_is_measured_then_configured_then_usual(
 }
 
 #[rstest]
-// 190 / 20 = 9.5.
-#[case(Some(Connections::MANAGED), 20, Some(9))]
+// 490 / 20 = 24.5.
+#[case(Some(Connections::MANAGED), 20, Some(24))]
 #[case(Some(Connections { max: 100, reserve: 10 }), 30, Some(3))]
 #[case(Some(Connections { max: 5, reserve: 10 }), 20, Some(0))]
 #[case::no_connections_to_it(Some(Connections::MANAGED), 0, None)]
