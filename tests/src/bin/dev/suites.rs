@@ -25,7 +25,15 @@ use serde_json::Value;
 use crate::args::Suite;
 
 // Test targets that need no cluster.
-const OUTSIDE: &[&str] = &["generated", "layering", "stores", "commands"];
+const OUTSIDE: &[&str] = &[
+    "generated",
+    "layering",
+    "stores",
+    "commands",
+    "explain",
+    "pause",
+    "watch",
+];
 const OF_SCALING: &[&str] = &[
     "allocations",
     "properties",
