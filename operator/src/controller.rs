@@ -25,6 +25,7 @@ use crate::{
     metrics::Metrics,
     reconcile::{self, Context},
     scale::{
+        past::Archive,
         prometheus::Endpoints,
         rounds::{CarriedAll, Scaler},
         state::Known,
@@ -115,11 +116,13 @@ async fn lead(
         known: known.clone(),
         failures: std::sync::Mutex::default(),
     });
+    let endpoints = Arc::new(endpoints);
     let scaler = Scaler {
         writer,
         recorder,
         metrics,
         caches: caches.clone(),
+        archive: Archive::new(endpoints.clone()),
         endpoints,
         known,
         settled,

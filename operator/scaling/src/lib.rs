@@ -33,6 +33,7 @@ pub mod sim;
 mod situation;
 mod span;
 mod sums;
+mod taught;
 mod units;
 mod window;
 mod words;
@@ -52,4 +53,5 @@ pub use schedule::{
     ScheduleFloor, ScheduleInput, Upcoming, schedule_floor,
 };
 pub use signal::{InvalidReason, MissingReason, Signal};
+pub use taught::Lesson;
 pub use units::{Quantity, Ratio, Replicas, RequestsPerSecond, Seconds, UnitError};

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod findings;
 pub mod look;
 pub mod orders;
+pub mod past;
 pub mod pods;
 pub mod prometheus;
 pub mod query;

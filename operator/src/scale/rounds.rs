@@ -25,6 +25,7 @@ use crate::{
     reconcile::apply::Settled,
     scale::{
         facts::Contest,
+        past::{Archive, Past},
         pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
         prometheus::Endpoints,
         sample::{Answer, Look},
@@ -46,7 +47,9 @@ pub struct Scaler {
     /// What is in the cluster.
     pub caches: Arc<Caches>,
     /// Whom to ask.
-    pub endpoints: Endpoints,
+    pub endpoints: Arc<Endpoints>,
+    /// Whom to ask for the past.
+    pub archive: Archive,
     /// What others may read of us.
     pub known: Arc<Known>,
     /// What the structural loop remembers, to be forgotten with the resource.
@@ -62,6 +65,8 @@ pub struct Carried {
     uid: String,
     /// The engine's.
     pub memory: Memory,
+    /// Whether the past has taught it.
+    pub past: Past,
     /// What status and events said.
     pub told: Told,
     /// Who else writes replicas, and who the bounds.

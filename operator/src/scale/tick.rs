@@ -23,7 +23,7 @@ use crate::{
         findings,
         look::{self, Looked, Own, Present, replicas},
         orders::{self, Orders, orders},
-        rounds::{Carried, Heard, Scaler},
+        rounds::{Asked, Carried, Heard, Scaler},
         sample::Answer,
         tell::Teller,
     },
@@ -57,7 +57,14 @@ impl Scaler {
         let now = Timestamp::now();
         let policy = cluster.scaling.policy.scraped_every(heard.interval);
         let looked = look::look((cluster, &policy), (heard, &own), &present, now);
-        let memory = std::mem::take(&mut carried.memory);
+        let mut memory = std::mem::take(&mut carried.memory);
+        // The pods have no past, and an own query may ask for anything.
+        if heard.asked == Asked::Prometheus
+            && own.load.is_none()
+            && looked.observation.requests_per_second.fresh().is_some()
+        {
+            memory = self.archive.teach(&mut carried.past, cluster, memory).await;
+        }
         let schedules = &cluster.scaling.schedules;
         let (decision, memory) = decide_scheduled((&policy, schedules), memory, &looked.observation, now);
         carried.memory = memory;

@@ -3,6 +3,7 @@
 mod latency;
 mod modes;
 mod pods;
+mod rejections;
 mod rollouts;
 mod schedules;
 mod step;
