@@ -20,7 +20,7 @@ use crate::{
     scale::{
         facts,
         prometheus::user::UserAnswer,
-        reading::{self, LatencyTarget, OwnQuery},
+        reading::{self, LatencyTarget, OwnQuery, Settling},
         rounds::Heard,
         sample::Look,
     },
@@ -60,7 +60,7 @@ pub struct Looked {
 pub fn look(
     (cluster, policy): (&Cluster, &Policy),
     (heard, own): (&Heard, &Own),
-    present: &Present<'_>,
+    (present, settling): (&Present<'_>, &mut Settling),
     now: Timestamp,
 ) -> Looked {
     let sampling = (heard.interval * STALE_AFTER_SCRAPES, now);
@@ -71,8 +71,15 @@ pub fn look(
         within,
     });
     let suspected = reading::suspects(&heard.look.answer, present.pods, target, sampling);
+    let load = if let Some(said) = &own.load {
+        of_own(said, sampling.0)
+    } else {
+        let sum = sum(policy, heard, (present, floor), sampling);
+        let pods = reading::heard(&heard.look.answer, present.pods, sampling);
+        settling.load(sum, pods, (heard.interval, now))
+    };
     let observation = Observation {
-        requests_per_second: load(policy, (heard, own), (present, floor), sampling),
+        requests_per_second: load,
         latency: target.map(|target| latency(target, (&heard.look, own), present.pods, sampling)),
         replicas_ordered: ordered(present.deployment),
         replicas_ready: status.map(|status| replicas(status.ready_replicas.unwrap_or_default())),
@@ -94,15 +101,12 @@ pub fn look(
 // A sample that is older than three scrapes says nothing of now.
 const STALE_AFTER_SCRAPES: u32 = 3;
 
-fn load(
+fn sum(
     policy: &Policy,
-    (heard, own): (&Heard, &Own),
+    heard: &Heard,
     (present, floor): (&Present<'_>, Option<Replicas>),
     sampling: (Duration, Timestamp),
 ) -> Signal<RequestsPerSecond> {
-    if let Some(said) = &own.load {
-        return of_own(said, sampling.0);
-    }
     // At the most that a replica may be found to serve: a part of the load must never lower.
     let (_, per_replica) = policy.capacity_bounds();
     let served = floor.map_or(0.0, |floor| f64::from(floor.get())) * per_replica.get();

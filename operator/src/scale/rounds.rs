@@ -28,6 +28,7 @@ use crate::{
         past::{Archive, Past},
         pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
         prometheus::Endpoints,
+        reading::Settling,
         sample::{Answer, Look},
         state::Known,
         tell::Told,
@@ -65,6 +66,8 @@ pub struct Carried {
     uid: String,
     /// The engine's.
     pub memory: Memory,
+    /// Whether the pods that are heard are the same as before.
+    pub settling: Settling,
     /// Whether the past has taught it.
     pub past: Past,
     /// What status and events said.

@@ -56,7 +56,12 @@ impl Scaler {
         };
         let now = Timestamp::now();
         let policy = cluster.scaling.policy.scraped_every(heard.interval);
-        let looked = look::look((cluster, &policy), (heard, &own), &present, now);
+        let looked = look::look(
+            (cluster, &policy),
+            (heard, &own),
+            (&present, &mut carried.settling),
+            now,
+        );
         let mut memory = std::mem::take(&mut carried.memory);
         // The pods have no past, and an own query may ask for anything.
         if heard.asked == Asked::Prometheus
@@ -85,25 +90,26 @@ impl Scaler {
         if let Err(error) = self.order((cluster, &decision), (&autoscaler, orders), leaving).await {
             tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
         }
-        let found = findings::findings(
-            cluster,
-            &findings::Seen {
-                record: &decision.record,
-                heard,
-                own: &own,
-                defined: &self.endpoints.names(),
-                conflict: conflict.as_ref(),
-                slow_pod: looked.slow_pod.as_deref(),
-            },
-        );
-        let teller = Teller {
+        let seen = findings::Seen {
+            record: &decision.record,
+            heard,
+            own: &own,
+            defined: &self.endpoints.names(),
+            conflict: conflict.as_ref(),
+            slow_pod: looked.slow_pod.as_deref(),
+        };
+        let found = findings::findings(cluster, &seen);
+        self.teller(now)
+            .tell(&mut carried.told, resource, (cluster, &decision, found))
+            .await;
+    }
+
+    fn teller(&self, now: Timestamp) -> Teller<'_> {
+        Teller {
             writer: &self.writer,
             recorder: &self.recorder,
             now,
-        };
-        teller
-            .tell(&mut carried.told, resource, (cluster, &decision, found))
-            .await;
+        }
     }
 
     async fn ask_own(&self, cluster: &Cluster) -> Own {

@@ -111,8 +111,8 @@ impl Learning {
             .soon(sample.wall, sample.horizon)
             .map_or(0.0, |(load, _)| load);
         // The samples before this one: it is remembered last.
-        let trend = self.trend(load, sample.horizon, sample.now);
-        self.remember(sample);
+        let trend = self.trend(load, Ahead::of(policy, sample), sample.now);
+        self.remember(policy, sample);
         for (place, seconds) in HOLDS_SECONDS.into_iter().enumerate() {
             self.holds[place].take(load, (Side::Largest, seconds), sample.now);
             // Held as well: noise has slopes, and a floor that followed each of them would never rest.
@@ -133,7 +133,7 @@ impl Learning {
             Kind::Held => most,
             Kind::Trend | Kind::Season => {
                 let before = Self::held(&self.trends, chosen, sample.now);
-                most.max(before).max(self.trend(load, sample.horizon, sample.now))
+                most.max(before).max(self.trend(load, Ahead::of(policy, sample), sample.now))
             }
         };
         let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(most);
@@ -193,22 +193,52 @@ impl Learning {
             .unwrap_or_default()
     }
 
-    fn remember(&mut self, sample: &Sample) {
+    fn remember(&mut self, policy: &Policy, sample: &Sample) {
+        let spacing = Ahead::of(policy, sample).spacing;
+        if self.recent[0].is_some_and(|(last, _)| span::elapsed(last, sample.now) < spacing) {
+            return;
+        }
         self.recent.rotate_right(1);
         self.recent[0] = Some((sample.now, sample.load.get()));
     }
 
-    /// The load at the end of the horizon, if it goes on rising as it did over the last samples.
-    fn trend(&self, load: f64, horizon: Duration, now: Timestamp) -> f64 {
-        let [.., Some((at, oldest))] = self.recent else {
+    /// The load at the end of the horizon, if it goes on rising as slowly as it did between any two of the last samples: a
+    /// step is over within two of them and goes nowhere, and of noise there is always one that fell.
+    fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
+        let [Some(last), Some(before), Some(oldest)] = self.recent else {
             return load;
         };
-        let seconds = span::elapsed(at, now).as_secs_f64();
-        if seconds <= 0.0 || seconds > TREND_LONGEST.as_secs_f64() {
+        if span::elapsed(oldest.0, now) > TREND_LONGEST {
             return load;
         }
-        let slope = ((load - oldest) / seconds).max(0.0);
-        load + (slope * horizon.as_secs_f64()).min(load * TREND_MOST)
+        let rise = |from: (Timestamp, f64), to: (Timestamp, f64)| {
+            (to.1 - from.1) / span::elapsed(from.0, to.0).as_secs_f64().max(1e-3)
+        };
+        // Asked again before the next scrape, the load is the same and says nothing of where it goes.
+        let newest = if span::elapsed(last.0, now) < ahead.spacing {
+            f64::INFINITY
+        } else {
+            rise(last, (now, load))
+        };
+        let slope = newest.min(rise(before, last)).min(rise(oldest, before)).max(0.0);
+        load + (slope * ahead.horizon.as_secs_f64()).min(load * TREND_MOST)
+    }
+}
+
+/// How far a trend looks, and how far apart samples are that say something new.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    horizon: Duration,
+    spacing: Duration,
+}
+
+impl Ahead {
+    fn of(policy: &Policy, sample: &Sample) -> Self {
+        Self {
+            horizon: sample.horizon,
+            // Ticks and scrapes are never quite in step.
+            spacing: policy.scrape_interval().mul_f64(0.8),
+        }
     }
 }
 

@@ -9,10 +9,12 @@ mod histogram;
 mod latency;
 mod pod;
 mod requests;
+mod settling;
 mod suspects;
 mod user;
 
 pub use latency::latency;
-pub use requests::requests_per_second;
+pub use requests::{heard, requests_per_second};
+pub use settling::Settling;
 pub use suspects::{LatencyTarget, Named, suspects};
 pub use user::{OwnQuery, own_query};

@@ -3,7 +3,7 @@
 //! Pure. Samples are joined to clusters by the operator's own pod cache, so any usual scrape configuration works and a
 //! silent pod is seen. A sum over some of the pods is a lower bound: it may raise, it never lowers.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -62,6 +62,18 @@ pub fn requests_per_second(
         (Some(_), Signal::Fresh { value, .. }) if heard && enough(value) => total,
         (Some(gap), _) => gap,
     }
+}
+
+/// The names of the pods whose rate is in that sum.
+pub fn heard(answer: &Answer, pods: &[&Pod], sampling: (Duration, Timestamp)) -> BTreeSet<String> {
+    let Answer::Samples(samples) = answer else {
+        return BTreeSet::new();
+    };
+    let heard = pods.iter().filter(|pod| {
+        let rate = sample(samples, pod).and_then(|sample| sample.rate);
+        rate.is_some() && of_pod(samples, pod, sampling).fresh().is_some()
+    });
+    heard.filter_map(|pod| pod.metadata.name.clone()).collect()
 }
 
 fn of_pod(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Timestamp)) -> Signal {

@@ -2,4 +2,5 @@
 
 mod burst;
 mod endpoints;
+mod latency;
 mod sources;

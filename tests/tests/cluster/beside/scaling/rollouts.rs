@@ -50,9 +50,9 @@ async fn an_image_that_crashes_at_the_peak_is_not_multiplied_and_the_old_pods_se
         .await
         .unwrap();
     let before = stack.replicas().await.unwrap().0;
-    // A port that the process may not bind: it ends at once, again and again.
+    // No number: the process ends at once, again and again.
     stack
-        .patch(json!({"api": {"env": [{"name": "DATABASE_URL", "value": "not-a-url"}]}}))
+        .patch(json!({"api": {"env": [{"name": "DATABASE_PRIMARY_MAX_CONNECTIONS", "value": "many"}]}}))
         .await
         .unwrap();
     until("a pod that crashes", Duration::from_secs(60), || async {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pathfinder_tests::suite::until;
 use serde_json::json;
 
 use super::{load, scaled};
