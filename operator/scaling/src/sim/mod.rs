@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod clairvoyant;
 pub mod contenders;
+pub mod faults;
 pub mod goals;
 pub mod load;
 pub mod ours;

@@ -28,6 +28,7 @@ use crate::args::Suite;
 const OUTSIDE: &[&str] = &["generated", "layering", "stores", "commands"];
 const OF_SCALING: &[&str] = &[
     "allocations",
+    "closed_loop",
     "properties",
     "scenarios",
     "schedule_properties",
