@@ -12,6 +12,7 @@ pub mod load;
 pub mod ours;
 pub mod peers;
 pub mod plant;
+pub mod reaction;
 pub mod replay;
 pub mod run;
 pub mod score;

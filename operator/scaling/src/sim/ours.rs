@@ -32,7 +32,7 @@ pub const HPA_WINDOW_SECONDS: u32 = 60;
 const HPA_PHASE: u32 = 10;
 
 /// Samples that are older are stale.
-const OLDEST: Duration = Duration::from_secs(15);
+pub(crate) const OLDEST: Duration = Duration::from_secs(15);
 
 /// The range of the latency query.
 const LATENCY_WINDOW_SECONDS: u32 = 30;
@@ -41,7 +41,7 @@ const LATENCY_WINDOW_SECONDS: u32 = 30;
 const SERVICE_P95: f64 = 2.995_732_273_553_991;
 
 /// A Monday, so that days and weeks of a trace begin as they do in a calendar.
-const BEGINNING: Timestamp = Timestamp::constant(1_772_409_600, 0);
+pub(crate) const BEGINNING: Timestamp = Timestamp::constant(1_772_409_600, 0);
 
 /// How ours is set, where it differs from the defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -146,7 +146,7 @@ impl Ours {
 }
 
 /// The 95th percentile of the response time in seconds; not a number without requests, as `histogram_quantile` gives it.
-fn latency(now: u32, world: &World<'_>) -> f64 {
+pub(crate) fn latency(now: u32, world: &World<'_>) -> f64 {
     let wait = world
         .past
         .wait_quantile(0.95, now.saturating_sub(LATENCY_WINDOW_SECONDS), now);
