@@ -127,6 +127,15 @@ pub(crate) enum Bench {
         after_help = "Examples:\n  cargo dev bench scaling --trace step --trace noise\n  cargo dev bench scaling --traces traces/ -o json"
     )]
     Scaling(ScalingOptions),
+    /// A tenfold step at every phase of scrapes and decisions: seconds to the full order, and how far beyond it goes.
+    Step {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+        /// Write the table into docs/BENCHMARKS.md.
+        #[arg(long)]
+        write_docs: bool,
+    },
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.

@@ -5,6 +5,7 @@ mod document;
 mod plot;
 mod progress;
 mod scaling;
+mod step;
 mod tables;
 mod traces;
 
@@ -17,6 +18,7 @@ use crate::args::{Args, Bench};
 pub(crate) fn run(bench: Option<&Bench>) -> anyhow::Result<ExitCode> {
     match bench {
         Some(Bench::Scaling(options)) => scaling::run(options)?,
+        Some(Bench::Step { output, write_docs }) => step::run(*output, *write_docs)?,
         Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),
     }
