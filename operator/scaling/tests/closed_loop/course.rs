@@ -5,6 +5,7 @@
 use pathfinder_scaling::{
     Decision, Replicas,
     sim::{
+        contenders::start,
         faults::{Fault, Faults, Incident},
         load::Load,
         ours::{Ours, OursSetting},
@@ -55,7 +56,7 @@ impl Autoscaler for Written {
 }
 
 impl Course {
-    /// A run from four pods on, at the defaults and a latency target of half a second.
+    /// A run from as many pods on as the first load takes, at the defaults and a latency target of half a second.
     pub(crate) fn of(rates: impl IntoIterator<Item = f64>, incidents: &[Incident]) -> Self {
         Self::with(OursSetting::default_at(POD_START_SECONDS), rates, incidents)
     }
@@ -69,7 +70,7 @@ impl Course {
             demand: &demand,
             pod_start_seconds: POD_START_SECONDS,
             bounds: BOUNDS,
-            start: 4,
+            start: start(f64::from(load.rates()[0]), BOUNDS),
         };
         let ours = Ours::new(setting, BOUNDS).unwrap();
         let mut written = Written {

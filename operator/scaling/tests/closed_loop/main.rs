@@ -10,3 +10,4 @@
 
 mod course;
 mod faults;
+mod golden;
