@@ -34,9 +34,9 @@ pub(super) fn run(output: Output, write_docs: bool) -> anyhow::Result<()> {
             serde_json::to_writer_pretty(&mut out, &found)?;
             writeln!(out)?;
         }
-        Output::Table => write!(
+        Output::Table => writeln!(
             out,
-            "{}(goal at p95: 15 s by Prometheus, 7 s direct, overshoot 1.3x)\n",
+            "{}(goal at p95: 15 s by Prometheus, 7 s direct, overshoot 1.3x)",
             table(&found).text()
         )?,
     }
