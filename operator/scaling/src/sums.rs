@@ -29,8 +29,12 @@ const NEAR: f64 = 0.02;
 /// The sum, for example `590 requests/s now, ready for 760 (a quarter more within 40 s was seen); 760 need 8 at 100 per
 /// replica`.
 pub(crate) fn sum(need: Need) -> String {
+    let need = Need {
+        per_replica: rounded(need),
+        ..need
+    };
     let (present, ready_for) = (need.requests_per_second, need.prepared_for);
-    let each = format!("{} at {:.6} per replica", need.replicas, need.per_replica);
+    let each = format!("{} at {} per replica", need.replicas, need.per_replica);
     if ready_for.get() <= present.get() * NO_MORE {
         return format!("{} requests/s need {each}", exact(need, ready_for));
     }
@@ -82,6 +86,17 @@ fn exact(need: Need, load: RequestsPerSecond) -> String {
     shown.unwrap_or_else(|| load.get().to_string())
 }
 
+/// What one replica serves with as few decimals as the sum allows: it is learned, and nobody reads `139.995187`.
+fn rounded(need: Need) -> RequestsPerSecond {
+    let read = |digits: usize| {
+        let raw = format!("{:.digits$}", need.per_replica).parse().ok()?;
+        RequestsPerSecond::new(raw).ok()
+    };
+    let keeps_the_sum =
+        |each: &RequestsPerSecond| each.get() > 0.0 && needs_as_many(need.prepared_for, *each, need.replicas);
+    (0..=6).filter_map(read).find(keeps_the_sum).unwrap_or(need.per_replica)
+}
+
 fn needs_as_many(load: RequestsPerSecond, per_replica: RequestsPerSecond, replicas: Replicas) -> bool {
     demand::replicas(load, per_replica) == replicas
 }
@@ -118,6 +133,15 @@ mod tests {
         }
     }
 
+    fn learned(load: f64, per_replica: f64) -> Need {
+        let rate = |raw| RequestsPerSecond::new(raw).unwrap();
+        Need {
+            per_replica: rate(per_replica),
+            replicas: demand::replicas(rate(load), rate(per_replica)),
+            ..need(load, load, 1.0)
+        }
+    }
+
     #[rstest]
     #[case::plain(need(590.0, 590.0, 1.0), "590 requests/s need 6 at 100 per replica")]
     #[case::just_over(need(600.04, 600.04, 1.0), "600.04 requests/s need 7 at 100 per replica")]
@@ -137,6 +161,9 @@ mod tests {
         need(120.0, 400.0, 1.0),
         "120 requests/s now, ready for 400 (400 were seen within 5 min); 400 need 4 at 100 per replica"
     )]
+    // 2807 / 139.995 = 20.05 and 2807 / 140 = 20.05; but 2795 / 139.6 = 20.02 and 2795 / 140 = 19.96.
+    #[case::a_capacity_that_was_learned(learned(2807.0, 139.995_187), "2807 requests/s need 21 at 140 per replica")]
+    #[case::one_whose_digits_matter(learned(2795.0, 139.6), "2795 requests/s need 21 at 139.6 per replica")]
     fn the_sum_can_be_followed(#[case] need: Need, #[case] words: &str) {
         assert_eq!(sum(need), words);
     }

@@ -202,8 +202,8 @@ impl Learning {
         self.recent[0] = Some((sample.now, sample.load.get()));
     }
 
-    /// The load at the end of the horizon, if it goes on rising as slowly as it did between any two of the last samples: a
-    /// step is over within two of them and goes nowhere, and of noise there is always one that fell.
+    /// The load at the end of the horizon, if it goes on rising as it did over the last samples, and no faster than between
+    /// any two of the last three: a step is over within one scrape or two, and goes nowhere.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
         let [Some(last), Some(before), Some(oldest)] = self.recent else {
             return load;
@@ -220,7 +220,8 @@ impl Learning {
         } else {
             rise(last, (now, load))
         };
-        let slope = newest.min(rise(before, last)).min(rise(oldest, before)).max(0.0);
+        let overall = rise(oldest, (now, load));
+        let slope = overall.min(newest).min(rise(before, last)).max(0.0);
         load + (slope * ahead.horizon.as_secs_f64()).min(load * TREND_MOST)
     }
 }

@@ -6,11 +6,13 @@
 pub mod bench;
 pub mod clairvoyant;
 pub mod contenders;
+pub mod faults;
 pub mod goals;
 pub mod load;
 pub mod ours;
 pub mod peers;
 pub mod plant;
+pub mod reaction;
 pub mod replay;
 pub mod run;
 pub mod score;

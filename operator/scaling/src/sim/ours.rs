@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     Decision, ForecastUse, Memory, Observation, Policy, PolicyError, PolicyInput, Replicas, Rollout, Signal, decide,
@@ -31,6 +31,9 @@ pub const HPA_WINDOW_SECONDS: u32 = 60;
 /// Which pass of ours the HPA's falls on: every third.
 const HPA_PHASE: u32 = 10;
 
+/// Samples that are older are stale.
+pub(crate) const OLDEST: Duration = Duration::from_secs(15);
+
 /// The range of the latency query.
 const LATENCY_WINDOW_SECONDS: u32 = 30;
 
@@ -38,7 +41,7 @@ const LATENCY_WINDOW_SECONDS: u32 = 30;
 const SERVICE_P95: f64 = 2.995_732_273_553_991;
 
 /// A Monday, so that days and weeks of a trace begin as they do in a calendar.
-const BEGINNING: Timestamp = Timestamp::constant(1_772_409_600, 0);
+pub(crate) const BEGINNING: Timestamp = Timestamp::constant(1_772_409_600, 0);
 
 /// How ours is set, where it differs from the defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -121,16 +124,21 @@ impl Ours {
     }
 
     fn observation(&self, now: u32, world: &World<'_>) -> Observation {
+        world.faults.observed(now, OLDEST, |second| self.read(second, world))
+    }
+
+    /// What is read at `now` where nothing is wrong.
+    fn read(&self, now: u32, world: &World<'_>) -> Observation {
         let age = Duration::from_secs(u64::from(sensors::age(now)));
-        let oldest = Duration::from_secs(15);
         // The slope between the last two scrapes.
-        let load = Signal::classify(sensors::rate(world.load, now, 2 * sensors::SCRAPE_SECONDS), age, oldest);
+        let load = Signal::classify(sensors::rate(world.load, now, 2 * sensors::SCRAPE_SECONDS), age, OLDEST);
         let replicas = Replicas::new;
         Observation {
-            latency: Some(Signal::classify(latency(now, world), age, oldest)),
+            latency: Some(Signal::classify(latency(now, world), age, OLDEST)),
             replicas_ordered: Some(replicas(world.plant.ordered())),
             replicas_ready: Some(replicas(world.plant.ready())),
             floor: self.floor.or(Some(replicas(world.plant.ordered()))),
+            crash_looping: Some(replicas(world.plant.crash_looping(now))),
             rollout: Rollout::Settled,
             ..Observation::of(load)
         }
@@ -138,22 +146,36 @@ impl Ours {
 }
 
 /// The 95th percentile of the response time in seconds; not a number without requests, as `histogram_quantile` gives it.
-fn latency(now: u32, world: &World<'_>) -> f64 {
+pub(crate) fn latency(now: u32, world: &World<'_>) -> f64 {
     let wait = world
         .past
         .wait_quantile(0.95, now.saturating_sub(LATENCY_WINDOW_SECONDS), now);
     wait.map_or(f64::NAN, |wait| wait + SERVICE_P95 * SERVICE_SECONDS)
 }
 
-impl Autoscaler for Ours {
-    fn replicas(&mut self, now: u32, world: &World<'_>) -> u32 {
+impl Ours {
+    /// The floor that stands at `now`: decided anew, unless there is nobody to decide.
+    fn floor(&mut self, now: u32, world: &World<'_>) -> Replicas {
+        if world.faults.operator_is_gone(now) {
+            self.memory = Memory::default();
+            self.last = None;
+            return self.floor.unwrap_or(self.policy.min_replicas());
+        }
         let observation = self.observation(now, world);
-        let wall = BEGINNING + Duration::from_secs(u64::from(now));
+        let ahead = SignedDuration::from_secs(i64::from(world.faults.clock_ahead_seconds(now)));
+        let wall = BEGINNING + Duration::from_secs(u64::from(now)) + ahead;
         let (decision, memory) = decide(&self.policy, std::mem::take(&mut self.memory), &observation, wall);
         self.memory = memory;
         let floor = decision.floor;
         self.floor = Some(floor);
         self.last = Some(decision);
+        floor
+    }
+}
+
+impl Autoscaler for Ours {
+    fn replicas(&mut self, now: u32, world: &World<'_>) -> u32 {
+        let floor = self.floor(now, world);
         // An increase is written to the Deployment at once; the rest is the HPA's.
         let ordered = world.plant.ordered().max(floor.get());
         self.hpa.set_bounds(floor.get(), self.policy.max_replicas().get());

@@ -58,6 +58,16 @@ pub struct Plant {
     warm: u32,
     cold: u32,
     backlog: f64,
+    trouble: Trouble,
+}
+
+/// What goes wrong with the pods, or behind them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Trouble {
+    /// Every response takes this much longer, and no pod is busier for it.
+    pub slower_by_seconds: f64,
+    /// Of the pods that served so many fail again and again, and so does every pod that starts; `None` where none does.
+    pub crash_looping: Option<u32>,
 }
 
 /// What one second brought.
@@ -82,7 +92,26 @@ impl Plant {
             warm: replicas,
             cold: 0,
             backlog: 0.0,
+            trouble: Trouble::default(),
         }
+    }
+
+    /// What goes wrong from now on; nothing where it is the default.
+    pub fn meet(&mut self, trouble: Trouble) {
+        self.trouble = trouble;
+    }
+
+    /// Pods that fail again and again in second `now`: those that served, and those that were to be ready by now.
+    pub fn crash_looping(&self, now: u32) -> u32 {
+        let Some(failing) = self.trouble.crash_looping else {
+            return 0;
+        };
+        let due = self.starting.iter().filter(|batch| batch.at <= now);
+        failing.min(self.warm) + due.map(|batch| batch.pods).sum::<u32>()
+    }
+
+    fn failing(&self) -> u32 {
+        self.trouble.crash_looping.unwrap_or_default().min(self.warm)
     }
 
     /// Pods that are ordered.
@@ -92,12 +121,12 @@ impl Plant {
 
     /// Pods that are ready.
     pub fn ready(&self) -> u32 {
-        self.warm + self.cold
+        self.warm + self.cold - self.failing()
     }
 
     /// Pods that are ready and past their warm-up.
     pub fn warm(&self) -> u32 {
-        self.warm
+        self.warm - self.failing()
     }
 
     /// Time from an order to ready.
@@ -126,12 +155,13 @@ impl Plant {
     /// One second: pods become ready or warm, requests arrive and are served. `noise` is a standard normal number.
     pub fn step(&mut self, now: u32, arrivals: f64, noise: f64) -> Second {
         self.age(now);
-        let capacity = (f64::from(self.warm) + 0.5 * f64::from(self.cold)) * SATURATION;
+        let capacity = (f64::from(self.warm()) + 0.5 * f64::from(self.cold)) * SATURATION;
         if self.backlog <= 0.0 && arrivals <= capacity * CALM {
+            let slower = self.trouble.slower_by_seconds;
             return Second {
-                violated: 0.0,
+                violated: arrivals * share_over(WAIT_SECONDS, slower, slower),
                 served: arrivals,
-                wait: 0.0,
+                wait: slower,
             };
         }
         self.queue(arrivals, capacity, noise)
@@ -160,7 +190,8 @@ impl Plant {
         let most = TIMEOUT_SECONDS * capacity;
         let gone = (end - most).max(0.0);
         self.backlog = end.min(most);
-        let (from, to) = (waits(start), waits(end));
+        let slower = self.trouble.slower_by_seconds;
+        let (from, to) = (waits(start) + slower, waits(end) + slower);
         Second {
             violated: arrivals * share_over(WAIT_SECONDS, from, to),
             served: (start + arrivals - gone - self.backlog).max(0.0),
@@ -169,7 +200,8 @@ impl Plant {
     }
 
     fn age(&mut self, now: u32) {
-        while let Some(batch) = self.starting.front().filter(|batch| batch.at <= now).copied() {
+        let starts = |batch: &&Batch| batch.at <= now && self.trouble.crash_looping.is_none();
+        while let Some(batch) = self.starting.front().filter(starts).copied() {
             self.starting.pop_front();
             self.cold += batch.pods;
             self.warming.push_back(Batch {

@@ -4,6 +4,7 @@
 //! served. Everything before the second is known to whoever looks, through what its sensors let it see.
 
 use crate::sim::{
+    faults::Faults,
     load::Load,
     plant::{Plant, Second},
     score::{Outcome, Scorer},
@@ -30,6 +31,8 @@ pub struct World<'a> {
     pub plant: &'a Plant,
     /// What they did in the last seconds.
     pub past: &'a Past,
+    /// What is wrong.
+    pub faults: &'a Faults,
 }
 
 /// What the pods did in the last two minutes.
@@ -41,7 +44,7 @@ pub struct Past {
 }
 
 impl Past {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             seconds: Box::new([Second::default(); REMEMBERED]),
             arrived: Box::new([0.0; REMEMBERED]),
@@ -49,7 +52,7 @@ impl Past {
         }
     }
 
-    fn take(&mut self, now: u32, arrived: f64, second: Second) {
+    pub(crate) fn take(&mut self, now: u32, arrived: f64, second: Second) {
         let total = self.served_before(now) + second.served;
         self.seconds[place(now)] = second;
         self.arrived[place(now)] = arrived;
@@ -133,6 +136,16 @@ pub fn run_with(
     autoscaler: &mut dyn Autoscaler,
     watch: &mut dyn FnMut(u32, &Plant, Second),
 ) -> Outcome {
+    run_through(setup, &Faults::default(), autoscaler, watch)
+}
+
+/// The same while things go wrong.
+pub fn run_through(
+    setup: &Setup<'_>,
+    faults: &Faults,
+    autoscaler: &mut dyn Autoscaler,
+    watch: &mut dyn FnMut(u32, &Plant, Second),
+) -> Outcome {
     let Setup {
         load,
         demand,
@@ -150,6 +163,7 @@ pub fn run_with(
                 load,
                 plant: &plant,
                 past: &past,
+                faults,
             };
             let wanted = bounds.clamp(autoscaler.replicas(second, &world));
             scorer.ordered(plant.ordered(), wanted);
@@ -159,6 +173,7 @@ pub fn run_with(
             due = second + autoscaler.period_seconds();
         }
         let arrived = f64::from(*arrivals);
+        plant.meet(faults.trouble(second));
         let brought = plant.step(second, arrived, f64::from(*noise));
         past.take(second, arrived, brought);
         scorer.take(&plant, arrived, brought.violated, u32::from(*need));

@@ -130,6 +130,15 @@ pub(crate) enum Bench {
     /// A step of load on the real cluster: seconds to the order and to readiness, beside a plain HPA on CPU.
     #[command(after_help = "Example:\n  cargo dev bench reaction --repetitions 3 -o json")]
     Reaction(ReactionOptions),
+    /// A tenfold step at every phase of scrapes and decisions: seconds to the full order, and how far beyond it goes.
+    Step {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+        /// Write the table into docs/BENCHMARKS.md.
+        #[arg(long)]
+        write_docs: bool,
+    },
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.

@@ -6,6 +6,7 @@ mod plot;
 mod progress;
 mod reaction;
 mod scaling;
+mod step;
 mod tables;
 mod traces;
 
@@ -20,6 +21,7 @@ pub(crate) fn run(paths: &Paths, bench: Option<&Bench>) -> anyhow::Result<ExitCo
     match bench {
         Some(Bench::Reaction(options)) => return reaction::run(paths, options),
         Some(Bench::Scaling(options)) => scaling::run(options)?,
+        Some(Bench::Step { output, write_docs }) => step::run(*output, *write_docs)?,
         Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),
     }

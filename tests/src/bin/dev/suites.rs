@@ -36,6 +36,7 @@ const OUTSIDE: &[&str] = &[
 ];
 const OF_SCALING: &[&str] = &[
     "allocations",
+    "closed_loop",
     "properties",
     "scenarios",
     "schedule_properties",
@@ -143,6 +144,12 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
         words.extend(OUTSIDE.iter().chain(OF_SCALING).flat_map(|target| ["--test", *target]));
         tested(cargo_command(&words), count)
     });
+    stage("examples of the documentation", count, |count| {
+        tested(
+            cargo_command(&["test", "--no-fail-fast", "--workspace", "--doc"]),
+            count,
+        )
+    });
     stage("one crypto provider: no ring in the tree", count, |_| {
         let tree = process::read(cargo_command(&["tree", "-i", "ring"])).unwrap_or_default();
         anyhow::ensure!(!tree.contains("ring v"), "{tree}");
@@ -186,7 +193,9 @@ fn scaling(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
         ];
         words.extend(["--lib", "--bins"]);
         words.extend(OF_SCALING.iter().flat_map(|target| ["--test", *target]));
-        tested(cargo_command(&words), count)
+        tested(cargo_command(&words), count)?;
+        let examples = ["test", "-p", "pathfinder-scaling", "--features", "sim", "--doc"];
+        tested(cargo_command(&examples), count)
     });
     Ok(())
 }

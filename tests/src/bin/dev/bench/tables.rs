@@ -97,6 +97,11 @@ pub(super) fn goals(goals: &[Goal]) -> Table {
 }
 
 impl Table {
+    /// Rows below a header, of which the first columns are words and the others figures.
+    pub(super) fn new(header: Vec<&'static str>, rows: Vec<Vec<String>>, words: usize) -> Self {
+        Self { header, rows, words }
+    }
+
     /// Columns below each other.
     pub(super) fn text(&self) -> String {
         let widths: Vec<usize> = (0..self.header.len()).map(|column| self.width(column)).collect();
