@@ -107,7 +107,9 @@ fn trouble(cluster: &Cluster, seen: &Seen<'_>, (signal, verdict): (SignalName, V
         )),
         Verdict::Missing(MissingReason::NoSeries) => Some((
             Reason::QueryFailed,
-            format!("{at} gives nothing: it must give one number, 0 where there is none (or vector(0))"),
+            format!(
+                "{at} gives nothing: it must give one number as long as its target is up (write: or 0 * max(up{{...}} == 1))"
+            ),
         )),
         Verdict::Missing(
             why @ (MissingReason::TargetDown | MissingReason::NotScraped | MissingReason::NotAskedYet),

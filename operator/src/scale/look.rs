@@ -119,8 +119,15 @@ fn latency(
     pods: &[&Pod],
     sampling: (Duration, Timestamp),
 ) -> Signal<Seconds> {
-    if let Some(said) = &own.latency {
-        return of_own(said, sampling.0);
+    match &own.latency {
+        // A quantile of no requests: that is what `histogram_quantile` makes of a quiet night.
+        Some(UserAnswer::Value(raw)) if raw.is_nan() => {
+            return Signal::Missing {
+                reason: MissingReason::NoRequests,
+            };
+        }
+        Some(said) => return of_own(said, sampling.0),
+        None => {}
     }
     if look.durations.is_some() {
         return Signal::Missing {

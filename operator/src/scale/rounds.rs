@@ -24,7 +24,7 @@ use crate::{
     metrics::Metrics,
     reconcile::apply::Settled,
     scale::{
-        facts::Contest,
+        contested::Writers,
         past::{Archive, Past},
         pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
         prometheus::Endpoints,
@@ -72,8 +72,8 @@ pub struct Carried {
     pub past: Past,
     /// What status and events said.
     pub told: Told,
-    /// Who else writes replicas, and who the bounds.
-    pub contests: [Option<Contest>; 2],
+    /// Who else writes replicas and bounds.
+    pub writers: Writers,
 }
 
 /// What one look at a source gave for all clusters of a round.
@@ -167,7 +167,11 @@ impl Scaler {
         let pods = PODS_INTERVALS.map(Duration::from_secs);
         let pods = pods.map(|interval| (Group::Pods(interval), interval));
         for (group, interval) in endpoints.chain(pods).chain([(Group::Undefined, interval)]) {
-            let scraper = Scraper::new(Pace::every(interval), MetricNames::default(), Limits::default())?;
+            let names = match &group {
+                Group::Endpoint(name) => scaler.endpoints.metric_names(name),
+                Group::Pods(_) | Group::Undefined => MetricNames::default(),
+            };
+            let scraper = Scraper::new(Pace::every(interval), names, Limits::default())?;
             loops.spawn(scaler.clone().rounds((group, scraper), interval, stop.clone()));
         }
         loops.spawn(scaler.clone().forget(stop));

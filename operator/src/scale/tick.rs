@@ -75,12 +75,7 @@ impl Scaler {
         carried.memory = memory;
         self.account(cluster, &decision, &looked.observation);
         let others = self.caches.autoscalers(&cluster.id.namespace);
-        let conflict = contested::conflict(
-            &mut carried.contests,
-            (deployment.as_deref(), &autoscaler),
-            &others,
-            now,
-        );
+        let conflict = contested::conflict(&mut carried.writers, (deployment.as_deref(), &autoscaler), &others, now);
         let orders = orders(
             &cluster.scaling.policy,
             cluster.scaling.autoscaler.into(),

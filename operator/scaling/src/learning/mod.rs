@@ -133,7 +133,8 @@ impl Learning {
             Kind::Held => most,
             Kind::Trend | Kind::Season => {
                 let before = Self::held(&self.trends, chosen, sample.now);
-                most.max(before).max(self.trend(load, Ahead::of(policy, sample), sample.now))
+                most.max(before)
+                    .max(self.trend(load, Ahead::of(policy, sample), sample.now))
             }
         };
         let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(most);

@@ -29,6 +29,7 @@ use prometheus_http_query::{Client, response::InstantVector};
 use crate::{
     config::endpoint::{Endpoint, UserQueries},
     scale::{
+        pods,
         prometheus::{
             answer::Reply, beside::Background, client::Bounds, connection::Connection, history::Point, user::UserAnswer,
         },
@@ -99,6 +100,18 @@ impl Endpoints {
         self.sources
             .get(name)
             .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval)
+    }
+
+    /// What the API's metrics are called there, for asking the pods themselves.
+    pub fn metric_names(&self, name: &str) -> pods::MetricNames {
+        let usual = pods::MetricNames::default();
+        self.sources
+            .get(name)
+            .map_or(usual.clone(), |source| pods::MetricNames {
+                requests: source.asked.endpoint.metrics.requests.to_string(),
+                durations: source.asked.endpoint.metrics.durations.to_string(),
+                ..usual
+            })
     }
 
     /// Asks one endpoint for the default signals of all clusters. `pods` bounds the answer: how many pods there are, at most.

@@ -28,7 +28,9 @@ async fn one_slow_pod_is_named() {
         .unwrap();
     let url = stack.url("/api/tournaments");
     let under = (240, Duration::from_secs(150));
-    let under = Load::start(&stack.client, (&stack.namespace, "load"), &url, under).await.unwrap();
+    let under = Load::start(&stack.client, (&stack.namespace, "load"), &url, under)
+        .await
+        .unwrap();
     let condition = stack
         .wait_condition(
             ("LatencyNotScalable", "True"),

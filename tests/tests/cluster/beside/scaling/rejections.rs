@@ -11,6 +11,7 @@ fn schedule(change: &Value) -> Value {
     json!({"schedules": [schedule]})
 }
 
+#[allow(clippy::too_many_lines, reason = "a table")]
 // What `spec.scaling` says, and what the refusal must say.
 fn cases() -> Vec<(Value, &'static str)> {
     let mut cases = vec![
