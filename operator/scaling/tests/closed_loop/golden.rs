@@ -77,7 +77,7 @@ fn a_silence_at_the_peak_changes_nothing() {
     let head = "\
 1000 requests/s throughout; the source is down from 15:00 to 25:00.
 Signals and gates: nothing moves for ten minutes, nor for one window of 30 s after them. The start is held for 10 min, because
-nobody knows what was before it. At 25:30 what was held of the trend is forgotten, and one replica comes back at once.";
+nobody knows what was before it. When it is back there is nothing to mend.";
     snapshot("silence", &told(head, rates, &[incident(Fault::SourceDown, 900, 1500)]));
 }
 
