@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 use crate::suite::until;
 
+// The client tries again and again where a Service has no endpoints, for minutes.
+const ANSWER: Duration = Duration::from_secs(3);
+
 /// The value of a query with one result; `None` when there is none.
 ///
 /// # Errors
@@ -26,7 +29,10 @@ pub async fn scalar(client: &Client, query: &str) -> anyhow::Result<Option<f64>>
         .collect();
     let path = format!("/api/v1/namespaces/monitoring/services/prometheus:9090/proxy/api/v1/query?query={text}");
     let request = http::Request::get(path).body(Vec::new())?;
-    let answer: Value = client.request(request).await.context("asking Prometheus")?;
+    let answer: Value = tokio::time::timeout(ANSWER, client.request(request))
+        .await
+        .with_context(|| format!("Prometheus gave no answer in {} s", ANSWER.as_secs()))?
+        .context("asking Prometheus")?;
     let value = answer.pointer("/data/result/0/value/1").and_then(Value::as_str);
     Ok(value
         .and_then(|value| value.parse().ok())

@@ -30,7 +30,9 @@ const NODES: usize = 3;
 const BASE_RATE: u32 = 50;
 const BASE: Duration = Duration::from_secs(20);
 const COOLDOWN_SECONDS: u32 = 30;
-const LOST_RATE: u32 = 350;
+// More than what the schedule before it leaves ordered.
+const LOST_RATE: u32 = 550;
+const LOST_WANTED: i32 = 6;
 const LOST: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(250);
 const ROW: Duration = Duration::from_secs(2);
@@ -152,7 +154,9 @@ async fn show_lost_source(stack: &Stack, (clock, url): (Instant, &str)) -> anyho
     rows_until(
         stack,
         clock,
-        ("4 replicas", |(floor, _, ready)| floor >= 4 && ready >= 4),
+        ("6 replicas", |(floor, _, ready)| {
+            floor >= LOST_WANTED && ready >= LOST_WANTED
+        }),
     )
     .await?;
     prometheus::scale(&stack.client, 0).await?;
@@ -166,7 +170,10 @@ async fn show_lost_source(stack: &Stack, (clock, url): (Instant, &str)) -> anyho
     print_row(stack, clock, stack.replicas().await?).await?;
     println!("\n$ kubectl pathfinder explain shop -n demo\n{}", explain(stack).await?);
     let (floor, ..) = stack.replicas().await?;
-    anyhow::ensure!(floor >= 4, "{floor} replicas without Prometheus: something was lowered");
+    anyhow::ensure!(
+        floor >= LOST_WANTED,
+        "{floor} replicas without Prometheus: something was lowered"
+    );
     prometheus::scale(&stack.client, 1).await?;
     load.stop().await
 }
