@@ -6,11 +6,16 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use crate::auth::password::Passwords;
+use crate::auth::token::{KeyError, Keys};
 use crate::cache::aside::Aside;
-use crate::cache::redis::BadRedisUrl;
+use crate::cache::redis::{BadRedisUrl, Redis};
+use crate::cache::sessions::Sessions;
 use crate::config::{Config, Limits};
+use crate::domain::user::UserId;
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
+use crate::live::Live;
 use crate::metrics::labels::Pool;
 use crate::metrics::{Metrics, PoolUse};
 use crate::store::StoreError;
@@ -24,8 +29,16 @@ pub struct App {
     db: Option<Db>,
     /// What is known of the database.
     pub database: DatabaseHealth,
+    /// Redis, if there is one.
+    pub redis: Option<Arc<Redis>>,
     /// The cache.
     pub cache: Aside,
+    /// The sessions.
+    pub sessions: Sessions,
+    /// The hashes of passwords.
+    pub passwords: Passwords,
+    /// What happens in tournaments, for those who watch.
+    pub live: Live,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Serving or draining.
@@ -45,6 +58,9 @@ pub enum AppError {
     /// The cache.
     #[error(transparent)]
     Cache(#[from] BadRedisUrl),
+    /// The keys of the tokens.
+    #[error("JWT_KEYS: {0}")]
+    Keys(#[from] KeyError),
 }
 
 impl App {
@@ -63,10 +79,16 @@ impl App {
             Some(_) => DatabaseState::Waiting { reason: None },
             None => DatabaseState::NotConfigured,
         };
+        let (redis, auth) = (redis(config)?, &config.auth);
+        let keys = auth.jwt_keys.as_ref().map(Keys::parse).transpose()?;
         Ok(Self {
             db,
             database: DatabaseHealth::new(known),
-            cache: Aside::new(&config.cache)?,
+            cache: Aside::new(&config.cache, redis.clone(), Arc::clone(&metrics)),
+            sessions: Sessions::new(keys, redis.clone(), auth.session_ttl)?,
+            passwords: Passwords::new(auth.passwords_at_once),
+            live: Live::new(redis.clone()),
+            redis,
             metrics,
             lifecycle: Lifecycle::default(),
             limits: config.limits,
@@ -82,14 +104,33 @@ impl App {
         self.db.as_ref().ok_or(ApiError::NoDatabase)
     }
 
+    /// The database, for the loading of an answer that others may wait for too.
+    ///
+    /// # Errors
+    /// As [`StoreError::NotConfigured`] when there is none.
+    pub fn loading_db(&self) -> Result<&Db, StoreError> {
+        self.db.as_ref().ok_or(StoreError::NotConfigured)
+    }
+
+    /// A user wrote something and must see it from now on: only a replica may be behind.
+    pub async fn wrote(&self, user: UserId) {
+        if self.db.as_ref().is_some_and(Db::has_replica) {
+            self.sessions.wrote(user).await;
+        }
+    }
+
     /// How the pools are used at this moment.
     pub fn pools(&self) -> Vec<(Pool, PoolUse)> {
         self.db.as_ref().map(Db::pools).unwrap_or_default()
     }
 
-    /// Connects to the stores and watches the database until it is dropped.
+    /// Connects to the stores, and watches the database and hears other servers until it is dropped.
     pub async fn watch_stores(&self) {
-        self.cache.warm_up().await;
+        self.sessions.warm_up().await;
+        tokio::join!(self.watch_database(), self.cache.listen());
+    }
+
+    async fn watch_database(&self) {
         if let Some(db) = &self.db {
             watch::watch(db, &self.database).await;
         }
@@ -101,4 +142,13 @@ impl App {
             db.close().await;
         }
     }
+}
+
+fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadRedisUrl> {
+    let redis = config
+        .cache
+        .url
+        .as_ref()
+        .map(|url| Redis::new(url, config.cache.timeout));
+    Ok(redis.transpose()?.map(Arc::new))
 }

@@ -1,10 +1,11 @@
 //! The tournament API: the workload that Pathfinder ships with, and a model to copy from. Stateless, observable, bounded
 //! everywhere: every wait has a deadline, every pool a size, every input a limit.
 //!
-//! Layers, each of which may use only those above it: [`domain`] (pure), [`circuit`] and [`metrics`], [`store`] and
-//! [`cache`] (IO), [`app`] (the state of one process), [`http`] and [`middleware`], [`router`], [`serve`].
+//! Layers, each of which may use only those above it: [`domain`] (pure), [`circuit`], [`metrics`] and [`auth`], [`store`],
+//! [`cache`] and [`live`] (IO), [`app`] (the state of one process), [`http`] and [`middleware`], [`router`], [`serve`].
 
 pub mod app;
+pub mod auth;
 pub mod cache;
 pub mod circuit;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod domain;
 pub mod error;
 pub mod http;
 pub mod lifecycle;
+pub mod live;
 pub mod metrics;
 pub mod middleware;
 pub mod router;

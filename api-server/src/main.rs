@@ -1,13 +1,17 @@
 //! The `pathfinder-api` program: installs the one crypto provider, reads flags and environment, and runs the command.
 //! Everything else is in the library, where tests reach it.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::Parser;
+use pathfinder_api::auth::password;
 use pathfinder_api::config::{Cli, Command, Config, DatabaseConfig};
+use pathfinder_api::http::openapi;
 use pathfinder_api::store::migrations;
-use pathfinder_api::{serve, telemetry};
+use pathfinder_api::store::seed::{self, Amounts};
+use pathfinder_api::{router, serve, telemetry};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -28,6 +32,21 @@ async fn main() -> anyhow::Result<ExitCode> {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(args) => Ok(serve::serve(Config::try_from(args)?).await?),
+        Command::Seed(args) => {
+            let amounts = Amounts {
+                users: args.users,
+                tournaments: args.tournaments,
+            };
+            let wait = args.migrate.wait();
+            let config = DatabaseConfig::try_from(args.migrate)?;
+            let hash = password::hash(&seed::PASSWORD.into())?;
+            migrations::apply_within(&config, wait).await?;
+            Ok(seed::fill(&config, amounts, &hash).await?)
+        }
+        Command::Openapi => {
+            let text = openapi::text(&router::document())?;
+            Ok(std::io::stdout().write_all(text.as_bytes())?)
+        }
         Command::Migrate(args) => {
             let wait = args.wait();
             Ok(migrations::apply_within(&DatabaseConfig::try_from(args)?, wait).await?)

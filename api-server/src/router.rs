@@ -1,5 +1,5 @@
-//! The routes, and the one list of layers around them. Probes and /metrics are outside of everything that counts,
-//! bounds or logs requests.
+//! The routes, and the one list of layers around them. Each area brings its own; the OpenAPI document is made of the
+//! same. Probes and /metrics are outside of everything that counts, bounds or logs requests.
 
 use std::sync::Arc;
 
@@ -9,10 +9,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::http::{health, metrics, tournaments};
+use crate::http::{health, metrics, openapi, registrations, scores, sessions, tournaments, users};
 use crate::metrics::labels::Route;
 use crate::middleware::{connection, deadline, observe, panic, request_id};
 
@@ -29,14 +31,26 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// The paths of all areas, described.
+fn areas() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(users::routes())
+        .merge(sessions::routes())
+        .merge(tournaments::routes())
+        .merge(registrations::routes())
+        .merge(scores::routes())
+}
+
+/// The OpenAPI document of this program.
+pub fn document() -> OpenApi {
+    areas().into_openapi()
+}
+
 /// The API itself, and the answer to every path that is not known.
 fn api(app: &Arc<App>) -> Router<Arc<App>> {
-    let routes = Router::new()
-        .route(
-            Route::Tournaments.as_str(),
-            get(tournaments::list).post(tournaments::create),
-        )
-        .route(Route::Tournament.as_str(), get(tournaments::get))
+    let (routes, document) = areas().split_for_parts();
+    let routes = routes
+        .route(Route::OpenApi.as_str(), openapi::serve(&document))
         .fallback(async || ApiError::NoSuchPath)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     layered(app, routes)

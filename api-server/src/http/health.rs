@@ -60,14 +60,17 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
     })
 }
 
-/// `GET /ready`: 200 when requests should come here, else 503 with every reason. The cache is not one.
+/// `GET /ready`: 200 when requests should come here (reads at least are
+/// answered), else 503 with every reason. The cache is not one.
 pub async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<Readiness>) {
     let draining = match app.lifecycle.phase() {
         Phase::Serving => None,
         Phase::Draining => Some("draining: this server is stopping".to_owned()),
     };
-    let reasons: Vec<_> = draining.into_iter().chain(app.database.state().problem()).collect();
-    if reasons.is_empty() {
+    let database = app.database.state();
+    let ready = draining.is_none() && database.is_serving();
+    let reasons: Vec<_> = draining.into_iter().chain(database.problem()).collect();
+    if ready {
         (
             StatusCode::OK,
             Json(Readiness {

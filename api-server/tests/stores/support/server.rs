@@ -102,9 +102,12 @@ impl Drop for Server {
     }
 }
 
-/// Runs `pathfinder-api migrate` to its end, and returns what it logged.
-pub(crate) fn run_migrate(environment: &[(&str, &str)]) -> (ExitStatus, String) {
-    let output = configured("migrate", environment).output().expect("the program starts");
+/// Runs a command of `pathfinder-api` to its end, and returns what it logged.
+pub(crate) fn run(command: &str, flags: &[&str], environment: &[(&str, &str)]) -> (ExitStatus, String) {
+    let output = configured(command, environment)
+        .args(flags)
+        .output()
+        .expect("the program starts");
     (output.status, String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

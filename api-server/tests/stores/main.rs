@@ -1,0 +1,11 @@
+//! The real program against a real PostgreSQL and a real Redis, each started by its test on loopback. Needs the Debian
+//! packages postgresql and redis-server.
+
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod people;
+#[cfg(test)]
+mod replica;
+#[cfg(test)]
+mod support;
