@@ -75,11 +75,17 @@ impl Mix {
         let token = Some(self.plan.users[user].token.clone());
         let token = token.as_deref();
         match self.random.random_range(0..100_u32) {
-            0..35 => (Kind::List, request(("GET", &self.plan.pages[self.page()]), None, None)),
-            35..70 => (
-                Kind::Get,
-                request(("GET", &self.plan.tournaments[self.tournament()]), None, None),
-            ),
+            0..35 => {
+                let page = rank(&self.page, &mut self.random);
+                (Kind::List, request(("GET", &self.plan.pages[page]), None, None))
+            }
+            35..70 => {
+                let tournament = rank(&self.tournament, &mut self.random);
+                (
+                    Kind::Get,
+                    request(("GET", &self.plan.tournaments[tournament]), None, None),
+                )
+            }
             70..85 => (Kind::Own, request(("GET", "/api/users/me/registrations"), token, None)),
             85..95 => self.register_or_cancel(user),
             95..99 => (Kind::Session, request(("GET", "/api/sessions/current"), token, None)),
@@ -101,7 +107,7 @@ impl Mix {
                 request(("DELETE", &path), Some(&self.plan.users[user].token), None),
             );
         }
-        let tournament = self.tournament();
+        let tournament = rank(&self.tournament, &mut self.random);
         self.registered.insert((user, tournament));
         let path = format!("{}/registrations", self.plan.tournaments[tournament]);
         (
@@ -117,14 +123,6 @@ impl Mix {
             .next()
             .or(self.registered.first())
             .copied()
-    }
-
-    fn tournament(&mut self) -> usize {
-        rank(&self.tournament, &mut self.random)
-    }
-
-    fn page(&mut self) -> usize {
-        rank(&self.page, &mut self.random)
     }
 }
 
@@ -200,7 +198,7 @@ mod tests {
     #[test]
     fn the_first_is_asked_for_most() {
         let mut mix = mix();
-        let ranks: Vec<usize> = (0..10_000).map(|_| mix.tournament()).collect();
+        let ranks: Vec<usize> = (0..10_000).map(|_| rank(&mix.tournament, &mut mix.random)).collect();
         let of = |rank: usize| ranks.iter().filter(|seen| **seen == rank).count();
         assert!(of(0) > of(9) && of(9) > of(99), "{} {} {}", of(0), of(9), of(99));
         assert!(ranks.iter().all(|rank| *rank < 1000));
