@@ -11,10 +11,13 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cache::aside::CacheState;
 use crate::lifecycle::Phase;
+use crate::metrics::PoolUse;
+use crate::metrics::labels::Pool;
 use crate::store::watch::DatabaseState;
 
 /// The answer of `/health`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Health {
     status: &'static str,
     phase: &'static str,
@@ -27,6 +30,17 @@ pub struct Health {
 struct Components {
     database: Component,
     cache: Component,
+    sessions: Component,
+    pools: Vec<PoolHealth>,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolHealth {
+    pool: &'static str,
+    active: u32,
+    idle: u32,
+    max: u32,
+    waiting: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +70,8 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
         components: Components {
             database: database(&app.database.state()),
             cache: cache(app.cache.state()),
+            sessions: sessions(app.cache.state()),
+            pools: app.pools().into_iter().map(pool).collect(),
         },
     })
 }
@@ -93,6 +109,29 @@ fn database(state: &DatabaseState) -> Component {
     Component {
         status: state.kind(),
         detail: state.problem(),
+    }
+}
+
+fn pool((pool, usage): (Pool, PoolUse)) -> PoolHealth {
+    PoolHealth {
+        pool: pool.as_str(),
+        active: usage.active,
+        idle: usage.idle,
+        max: usage.max,
+        waiting: usage.waiting,
+    }
+}
+
+fn sessions(redis: CacheState) -> Component {
+    match redis {
+        CacheState::Available => Component {
+            status: "ready",
+            detail: None,
+        },
+        CacheState::NotConfigured | CacheState::Unavailable => Component {
+            status: "unavailable",
+            detail: Some("without Redis nobody can sign in, and who is signed in can only look".to_owned()),
+        },
     }
 }
 

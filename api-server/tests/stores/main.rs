@@ -8,4 +8,6 @@ mod people;
 #[cfg(test)]
 mod replica;
 #[cfg(test)]
+mod seats;
+#[cfg(test)]
 mod support;
