@@ -147,6 +147,7 @@ async fn changed(app: &App, tournament: TournamentId, asker: Authenticated) {
     tokio::join!(app.cache.invalidate(&tag), app.wrote(asker.user));
 }
 
-fn tag(id: TournamentId) -> String {
+/// What invalidates the list of who is registered.
+pub(super) fn tag(id: TournamentId) -> String {
     format!("registrations:{id}")
 }
