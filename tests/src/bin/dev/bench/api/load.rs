@@ -203,8 +203,8 @@ pub(super) fn compare(
     let mut found = vec![Vec::new(); servers.len()];
     for _ in 0..options.repetitions {
         for ((name, server), measurements) in servers.iter().zip(&mut found) {
-            lines.send(server, (subject, name), WARM_UP_SECONDS)?;
-            measurements.push(lines.send(server, (subject, name), options.seconds)?);
+            lines.send(server, (subject, *name), WARM_UP_SECONDS)?;
+            measurements.push(lines.send(server, (subject, *name), options.seconds)?);
         }
     }
     let median = |index: usize| found.get(index).map(|all| median(all));

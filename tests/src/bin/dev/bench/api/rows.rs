@@ -139,12 +139,11 @@ pub(super) fn of_mixed((ours, memory): &(Mixed, u64), (peer, peer_memory): &(Mix
             Goal::AtMost(10.0, 50.0),
         ),
     ];
-    let memory_of = |bytes: u64| mebibytes(bytes);
     let what = format!("memory with {} connections", ours.connections);
     rows.push(row(
         what,
         "MiB",
-        (memory_of(*memory), Some(memory_of(*peer_memory))),
+        (mebibytes(*memory), Some(mebibytes(*peer_memory))),
         Goal::AtMost(64.0, 64.0),
     ));
     Ok(rows)
