@@ -62,7 +62,9 @@ impl Steady {
                 let mut number = 0;
                 while !stop.load(Relaxed) {
                     let started = Instant::now();
-                    let outcome = ask(task, number).await;
+                    // In two steps: a borrow of `ask` must not be held while it waits.
+                    let asked = ask(task, number);
+                    let outcome = asked.await;
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                     *tally.outcomes.entry(outcome).or_default() += 1;
                     tally.slowest = tally.slowest.max(started.elapsed());
