@@ -1,7 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on each, with bounds that `axum::serve` cannot set: how long a client may take
 //! to send a request's head, how large heads may be, and how many connections there are. One that brings no head in time
 //! is closed, be it idle or slow on purpose. On the signal it stops accepting, lets each connection finish the request it
-//! has, and returns when all are done. What is served is not known here.
+//! has, and returns when all are done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,9 @@ use tokio_util::task::TaskTracker;
 use tower::{Layer, ServiceExt};
 use tracing::{debug, warn};
 
+use crate::app::App;
 use crate::middleware::connection::Accepted;
+use crate::router::router;
 
 /// The largest head of a request, and the buffer of a connection.
 const HEAD_MAX: usize = 32 * 1024;
@@ -40,12 +42,14 @@ pub struct ConnectionLimits {
 
 /// Serves until `stop` is cancelled, and returns when every connection has ended. Those that became WebSockets are not
 /// waited for: they have their own goodbye.
-pub async fn accept(listener: TcpListener, router: Router, limits: ConnectionLimits, stop: CancellationToken) {
+pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimits, stop: CancellationToken) {
+    let router = router(Arc::clone(&app));
     let places = Arc::new(Semaphore::new(limits.max_connections));
     let connections = TaskTracker::new();
     while let Some(stream) = next(&listener, &stop).await {
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             // Closing at once is the only answer that costs less than the connection.
+            app.metrics.edge.connection_refused();
             debug!("closing a connection: there are as many as may be");
             continue;
         };

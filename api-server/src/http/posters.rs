@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -31,13 +31,12 @@ use crate::store::{posters, tournaments};
 
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The paths of this area. Uploads have a limit of their own: the ticket's, and never more than the largest poster.
+/// The paths of this area.
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(announce)).routes(routes!(show)).merge(
-        OpenApiRouter::new()
-            .routes(routes!(upload))
-            .layer(DefaultBodyLimit::max(usize::try_from(POSTER_MAX_BYTES).unwrap_or(usize::MAX))),
-    )
+    OpenApiRouter::new()
+        .routes(routes!(announce))
+        .routes(routes!(show))
+        .routes(routes!(upload))
 }
 
 /// A poster that is going to be uploaded.
@@ -145,7 +144,7 @@ pub async fn upload(
     State(app): State<Arc<App>>,
     Path(key): Path<String>,
     Query(query): Query<TicketQuery>,
-    request: axum::extract::Request,
+    request: Request,
 ) -> Result<StatusCode, ApiError> {
     let key: PosterKey = key.parse().map_err(|_| PosterError::NotFound)?;
     let ticket = Ticket {
@@ -160,9 +159,10 @@ pub async fn upload(
     if !has_type || size != Some(query.bytes) {
         return Err(PosterError::WrongContent.into());
     }
+    // Its own limit, instead of that of other bodies: the announced size.
     let limit = usize::try_from(query.bytes.min(POSTER_MAX_BYTES)).unwrap_or(0);
     // A body that ends early is the client's doing: nothing is kept.
-    let image = axum::body::to_bytes(request.into_body(), limit).await;
+    let image = to_bytes(request.into_body(), limit).await;
     app.posters.keep(key, image.map_err(|_| PosterError::WrongContent)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

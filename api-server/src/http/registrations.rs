@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::answer::{Personal, public};
 use super::extract::{Authenticated, Path, Query};
-use crate::app::App;
+use super::payments::with_payment;
+use crate::app::{App, registrations_tag as tag};
 use crate::cache::aside::Entry;
 use crate::domain::page::{List, Page, PageRequest};
 use crate::domain::registration::{OwnRegistration, Participant, Registering, Registration, RegistrationId};
@@ -96,6 +97,7 @@ pub async fn register(
     if status == StatusCode::CREATED {
         changed(&app, tournament, asker).await;
     }
+    let registration = with_payment(&app, registration).await;
     Ok((status, Personal(registration)).into_response())
 }
 
@@ -145,8 +147,4 @@ pub async fn mine(
 async fn changed(app: &App, tournament: TournamentId, asker: Authenticated) {
     let tag = tag(tournament);
     tokio::join!(app.cache.invalidate(&tag), app.wrote(asker.user));
-}
-
-fn tag(id: TournamentId) -> String {
-    format!("registrations:{id}")
 }

@@ -13,6 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::request_id::RequestId;
 use crate::app::App;
 use crate::config::Tracing;
+use crate::metrics::labels::Method;
 
 /// Runs a request in its span.
 pub async fn span(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -37,7 +38,7 @@ fn describe(span: &Span, request: &Request) {
     // Fails only for a span that no collector sees.
     let _unseen = span.set_parent(caller);
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let method = request.method().as_str().to_owned();
+    let method = Method::of(request.method().as_str()).as_str();
     span.record("otel.name", format!("{method} {route}"));
     span.set_attribute("http.request.method", method);
     span.set_attribute("http.route", route.to_owned());

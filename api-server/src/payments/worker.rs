@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::Payments;
 use super::gateway::{GatewayError, Order};
+use super::webhook::Message;
 use crate::app::App;
 use crate::domain::payment::{PaymentEvent, PaymentState, Seat, retry_pause};
 use crate::error::ApiError;
@@ -240,7 +241,8 @@ async fn happened(
                 if decision.seat != Seat::Keep {
                     app.seats_changed(stored.tournament).await;
                 }
-                if let (Some(payments), true) = (&app.payments, decision.refund.is_some() || decision.seat == Seat::Release) {
+                let is_more = decision.refund.is_some() || decision.seat == Seat::Release;
+                if let (Ok(payments), true) = (app.payments(), is_more) {
                     payments.wake.notify_one();
                 }
                 return Ok(());
@@ -254,7 +256,7 @@ async fn happened(
 ///
 /// # Errors
 /// The database does not answer: the gateway will send the message again.
-pub async fn heard(app: &App, db: &Db, id: &str, message: &super::webhook::Message) -> Result<(), ApiError> {
+pub async fn heard(app: &App, db: &Db, id: &str, message: &Message) -> Result<(), ApiError> {
     let Some(stored) = payments::of_order(db, &message.order).await? else {
         warn!(order = message.order, "a message about an order that is not known here");
         return Ok(());

@@ -19,8 +19,19 @@ use crate::metrics::labels::QueryType;
 /// A claimed task is nobody else's for this long: longer than any attempt at it.
 const LEASE: Duration = Duration::from_secs(60);
 
-const COLUMNS: &str = "p.id, p.tournament_id, p.user_id, p.status, p.amount, p.currency, p.order_id, p.capture, p.returned,
-    (extract(epoch from p.expires_at) * 1000000)::bigint";
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, tournament_id, user_id, status, amount, currency, order_id, capture, returned,
+                (extract(epoch from expires_at) * 1000000)::bigint as expires
+            from payments where ",
+            $rest
+        )
+    };
+}
+
+const GET: &str = select!("id = $1");
+const OF_ORDER: &str = select!("order_id = $1");
 const CLAIM: &str = "with due as (
         select id from payment_tasks where due_at <= now() and ($3::uuid is null or payment_id = $3)
         order by due_at limit $1 for update skip locked)
@@ -146,8 +157,7 @@ pub async fn open(db: &Db, payment: Uuid, window: Duration) -> Result<(), StoreE
 /// # Errors
 /// The database does not answer.
 pub async fn get(db: &Db, payment: Uuid) -> Result<Option<StoredPayment>, StoreError> {
-    let sql = format!("select {COLUMNS} from payments p where p.id = $1");
-    let query = || query_as::<_, PaymentRow>(sqlx::AssertSqlSafe(sql.clone())).bind(payment);
+    let query = || query_as::<_, PaymentRow>(GET).bind(payment);
     let rows = db.read(QueryType::GetPayment, Freshness::Latest, query).await?;
     rows.into_iter().next().map(|row| row.0).transpose()
 }
@@ -157,8 +167,7 @@ pub async fn get(db: &Db, payment: Uuid) -> Result<Option<StoredPayment>, StoreE
 /// # Errors
 /// The database does not answer.
 pub async fn of_order(db: &Db, order: &str) -> Result<Option<StoredPayment>, StoreError> {
-    let sql = format!("select {COLUMNS} from payments p where p.order_id = $1");
-    let query = || query_as::<_, PaymentRow>(sqlx::AssertSqlSafe(sql.clone())).bind(order);
+    let query = || query_as::<_, PaymentRow>(OF_ORDER).bind(order);
     let rows = db.read(QueryType::GetPayment, Freshness::Latest, query).await?;
     rows.into_iter().next().map(|row| row.0).transpose()
 }
