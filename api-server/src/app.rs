@@ -12,12 +12,16 @@ use crate::cache::aside::Aside;
 use crate::cache::redis::{BadRedisUrl, Redis};
 use crate::cache::sessions::Sessions;
 use crate::config::{Config, Limits};
+use crate::domain::tournament::TournamentId;
 use crate::domain::user::UserId;
+use crate::edge::Edge;
 use crate::error::ApiError;
 use crate::lifecycle::Lifecycle;
 use crate::live::Live;
 use crate::metrics::labels::Pool;
 use crate::metrics::{Metrics, PoolUse};
+use crate::payments::{NoClient, Payments, worker};
+use crate::posters::Posters;
 use crate::store::StoreError;
 use crate::store::db::Db;
 use crate::store::watch::{self, DatabaseHealth, DatabaseState};
@@ -39,6 +43,12 @@ pub struct App {
     pub passwords: Passwords,
     /// What happens in tournaments, for those who watch.
     pub live: Live,
+    /// The images of tournaments.
+    pub posters: Posters,
+    /// Entry fees, if there is a gateway.
+    payments: Option<Payments>,
+    /// What stands before the handlers.
+    pub edge: Edge,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Serving or draining.
@@ -58,6 +68,9 @@ pub enum AppError {
     /// The cache.
     #[error(transparent)]
     Cache(#[from] BadRedisUrl),
+    /// The payment gateway.
+    #[error(transparent)]
+    Payments(#[from] NoClient),
     /// The keys of the tokens.
     #[error("JWT_KEYS: {0}")]
     Keys(#[from] KeyError),
@@ -87,7 +100,10 @@ impl App {
             cache: Aside::new(&config.cache, redis.clone(), Arc::clone(&metrics)),
             sessions: Sessions::new(keys, redis.clone(), auth.session_ttl)?,
             passwords: Passwords::new(auth.passwords_at_once),
-            live: Live::new(redis.clone()),
+            live: Live::new(redis.clone(), config.live),
+            posters: Posters::new(&config.posters),
+            payments: payments(config, redis.as_ref())?,
+            edge: Edge::new(&config.edge),
             redis,
             metrics,
             lifecycle: Lifecycle::default(),
@@ -102,6 +118,19 @@ impl App {
     /// [`ApiError::NoDatabase`] when none is configured.
     pub fn db(&self) -> Result<&Db, ApiError> {
         self.db.as_ref().ok_or(ApiError::NoDatabase)
+    }
+
+    /// Entry fees.
+    ///
+    /// # Errors
+    /// [`ApiError::NoPayments`] when there is no gateway.
+    pub fn payments(&self) -> Result<&Payments, ApiError> {
+        self.payments.as_ref().ok_or(ApiError::NoPayments)
+    }
+
+    /// Who has a seat in a tournament changed without a request of a user.
+    pub async fn seats_changed(&self, tournament: TournamentId) {
+        self.cache.invalidate(&registrations_tag(tournament)).await;
     }
 
     /// The database, for the loading of an answer that others may wait for too.
@@ -127,7 +156,18 @@ impl App {
     /// Connects to the stores, and watches the database and hears other servers until it is dropped.
     pub async fn watch_stores(&self) {
         self.sessions.warm_up().await;
-        tokio::join!(self.watch_database(), self.cache.listen());
+        tokio::join!(
+            self.watch_database(),
+            self.cache.listen(),
+            self.live.listen(),
+            self.pay()
+        );
+    }
+
+    async fn pay(&self) {
+        if let (Some(db), Some(payments)) = (&self.db, &self.payments) {
+            worker::run(self, db, payments).await;
+        }
     }
 
     async fn watch_database(&self) {
@@ -151,4 +191,17 @@ fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadRedisUrl> {
         .as_ref()
         .map(|url| Redis::new(url, config.cache.timeout));
     Ok(redis.transpose()?.map(Arc::new))
+}
+
+fn payments(config: &Config, redis: Option<&Arc<Redis>>) -> Result<Option<Payments>, NoClient> {
+    let payments = config
+        .payments
+        .as_ref()
+        .map(|config| Payments::new(config, redis.cloned()));
+    payments.transpose()
+}
+
+/// What is cached of who has a seat in a tournament.
+pub fn registrations_tag(id: TournamentId) -> String {
+    format!("registrations:{id}")
 }

@@ -3,6 +3,7 @@
 //! Connection strings stay [`SecretString`]s until the moment of connecting and are never printed.
 
 mod args;
+mod edge;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,7 +16,13 @@ pub use args::{
     ServeArgs,
 };
 
+pub use edge::{EdgeArgs, PaymentArgs, PosterArgs, TraceArgs, Tracing};
+
 use crate::auth::token::{KeyError, Keys};
+use crate::edge::EdgeConfig;
+use crate::live::LiveConfig;
+use crate::payments::PaymentConfig;
+use crate::posters::PosterConfig;
 
 /// Connections to the primary that stay open while idle, unless the configuration says otherwise.
 const PRIMARY_MIN_CONNECTIONS: u32 = 5;
@@ -35,6 +42,14 @@ pub struct Config {
     pub auth: AuthConfig,
     /// What one request and one connection may cost.
     pub limits: Limits,
+    /// What stands before the handlers.
+    pub edge: EdgeConfig,
+    /// Live events.
+    pub live: LiveConfig,
+    /// Where posters are kept.
+    pub posters: PosterConfig,
+    /// The payment gateway, if there is one.
+    pub payments: Option<PaymentConfig>,
     /// How to stop.
     pub drain: DrainConfig,
 }
@@ -139,6 +154,21 @@ pub enum ConfigError {
     /// The keys of the tokens cannot be used.
     #[error("JWT_KEYS: {0}")]
     JwtKeys(#[from] KeyError),
+    /// A site that no browser names so.
+    #[error("--cors-origins: `{origin}` is no origin: write for example https://play.example.com, without a path")]
+    Origin {
+        /// What was given.
+        origin: String,
+    },
+    /// A gateway without one of its secrets.
+    #[error("PAYMENTS_KEY_ID is set and {variable} is not: set both or neither")]
+    PaymentSecret {
+        /// What is missing.
+        variable: &'static str,
+    },
+    /// A gateway at no address.
+    #[error("PAYMENTS_URL is not of the form https://HOST")]
+    PaymentUrl,
     /// A command that needs the database was given none.
     #[error("DATABASE_URL is empty: set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     NoDatabase,
@@ -165,6 +195,10 @@ impl TryFrom<ServeArgs> for Config {
                 max_connection_age: Some(Duration::from_secs(args.limits.max_connection_age_seconds))
                     .filter(|age| !age.is_zero()),
             },
+            edge: edge::edge(&args.edge)?,
+            live: edge::live(&args.edge),
+            posters: edge::posters(args.edge.posters),
+            payments: edge::payments(args.edge.payments)?,
             drain: drain(&args.drain)?,
         })
     }
@@ -273,7 +307,7 @@ pub(crate) fn serve_args(flags: &[&str]) -> ServeArgs {
     let Command::Serve(args) = Cli::try_parse_from(line).expect("flags parse").command else {
         panic!("not `serve`");
     };
-    args
+    *args
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 //! the same across releases. What the client can do about it is in the detail; what went wrong inside is in the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +22,11 @@ use crate::domain::registration::Refusal;
 use crate::domain::rule::Violation;
 use crate::domain::search::SearchError;
 use crate::domain::tournament::TournamentId;
+use crate::edge::retry_after;
+use crate::live::hub::Full;
+use crate::payments::webhook::BadMessage;
+use crate::posters::PosterError;
+use crate::posters::ticket::BadTicket;
 use crate::store::StoreError;
 
 /// Seconds after which a client should try again what failed for now.
@@ -92,6 +99,36 @@ pub enum ApiError {
     /// A cacheable answer could not be loaded; others may wait for the same one.
     #[error(transparent)]
     Load(#[from] Arc<LoadError>),
+    /// The client asks too often; it may ask again after this time.
+    #[error("too many requests: wait as long as Retry-After says")]
+    TooManyRequests(Duration),
+    /// Too much is going on.
+    #[error("this server has as much to do as it can: try again")]
+    Overloaded,
+    /// This server is stopping.
+    #[error("this server is stopping: connect again")]
+    Draining,
+    /// The request is none for a WebSocket.
+    #[error("connect with a WebSocket: {}", .0.body_text())]
+    NoWebSocket(WebSocketUpgradeRejection),
+    /// There are too many WebSockets.
+    #[error(transparent)]
+    Live(#[from] Full),
+    /// A poster cannot be kept or shown.
+    #[error(transparent)]
+    Poster(#[from] PosterError),
+    /// There is no payment gateway.
+    #[error("this server takes no entry fees: it has no payment gateway")]
+    NoPayments,
+    /// Nobody has this payment, or it is somebody else's.
+    #[error("you have no such payment")]
+    NoSuchPayment,
+    /// A message of the payment gateway is not heard.
+    #[error(transparent)]
+    Message(#[from] BadMessage),
+    /// The body cannot be read.
+    #[error("{}", .0.body_text())]
+    Bytes(BytesRejection),
     /// The request took too long.
     #[error("the request took longer than it may: try again")]
     Deadline,
@@ -109,6 +146,8 @@ pub enum Subject {
     User,
     /// A score.
     Score,
+    /// A poster.
+    Poster,
 }
 
 /// RFC 9457, with `errors` as an extension.
@@ -164,6 +203,16 @@ impl ApiError {
             },
             Self::Password(PasswordError::Hash(_)) | Self::Panic => INTERNAL,
             Self::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "deadline"),
+            Self::TooManyRequests(_) => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests"),
+            Self::Overloaded | Self::Live(_) => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+            Self::NoWebSocket(rejection) => (rejection.status(), "no-websocket"),
+            Self::Poster(error) => poster_kind(error),
+            Self::NoPayments => (StatusCode::NOT_FOUND, "no-payments"),
+            Self::NoSuchPayment => (StatusCode::NOT_FOUND, "no-such-payment"),
+            Self::Message(BadMessage::Signature) => (StatusCode::UNAUTHORIZED, "not-signed"),
+            Self::Message(BadMessage::Shape) => (StatusCode::BAD_REQUEST, "invalid-message"),
+            Self::Bytes(rejection) => (rejection.status(), "invalid-body"),
         }
     }
 
@@ -175,6 +224,9 @@ impl ApiError {
             }
             Self::Store(_) | Self::Load(_) | Self::Password(PasswordError::Hash(_)) => {
                 "the server failed: its log says why".to_owned()
+            }
+            Self::Poster(PosterError::Store(_)) => {
+                "posters cannot be kept or shown at the moment: try again".to_owned()
             }
             told => told.to_string(),
         }
@@ -195,6 +247,7 @@ impl Subject {
             Self::Tournament => "invalid-tournament",
             Self::User => "invalid-user",
             Self::Score => "invalid-score",
+            Self::Poster => "invalid-poster",
         }
     }
 }
@@ -206,6 +259,17 @@ fn store_kind(error: &StoreError) -> (StatusCode, &'static str) {
         (StatusCode::SERVICE_UNAVAILABLE, "database-unavailable")
     } else {
         INTERNAL
+    }
+}
+
+fn poster_kind(error: &PosterError) -> (StatusCode, &'static str) {
+    match error {
+        PosterError::NotFound => (StatusCode::NOT_FOUND, "no-such-poster"),
+        PosterError::Used => (StatusCode::CONFLICT, "upload-used"),
+        PosterError::WrongContent => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong-content"),
+        PosterError::Ticket(BadTicket::Forged | BadTicket::Expired) => (StatusCode::FORBIDDEN, "upload-not-allowed"),
+        PosterError::Busy => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+        PosterError::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "posters-unavailable"),
     }
 }
 
@@ -243,6 +307,11 @@ impl IntoResponse for ApiError {
             debug!(error = %self, "a request failed for now");
         }
         let unauthenticated = status == StatusCode::UNAUTHORIZED;
+        let wait = match &self {
+            Self::TooManyRequests(wait) => Some(retry_after(*wait)),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        };
         let problem = Problem {
             r#type: format!("urn:pathfinder:problem:{name}"),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -252,8 +321,8 @@ impl IntoResponse for ApiError {
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, wait);
         }
         if unauthenticated {
             response

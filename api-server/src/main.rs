@@ -19,8 +19,14 @@ async fn main() -> anyhow::Result<ExitCode> {
         .install_default()
         .map_err(|_| anyhow!("another crypto provider is already installed"))?;
     let cli = Cli::parse();
-    telemetry::install(&cli.log)?;
-    match run(cli.command).await {
+    let traces = match &cli.command {
+        Command::Serve(args) => Some(&args.edge.traces),
+        _ => None,
+    };
+    let telemetry = telemetry::install(&cli.log, traces)?;
+    let ended = run(cli.command).await;
+    telemetry.end();
+    match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "stopped");
@@ -31,7 +37,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => Ok(serve::serve(Config::try_from(args)?).await?),
+        Command::Serve(args) => Ok(serve::serve(Config::try_from(*args)?).await?),
         Command::Seed(args) => {
             let amounts = Amounts {
                 users: args.users,

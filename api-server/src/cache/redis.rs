@@ -104,6 +104,18 @@ impl Redis {
         Ok(Subscription { sink, stream })
     }
 
+    /// Hears what is published on all channels of a pattern, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: try again later.
+    pub async fn subscribe_pattern(&self, pattern: &str) -> Result<Subscription, Unavailable> {
+        let connected = timeout(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await;
+        let (mut sink, stream) = connected.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?.split();
+        let subscribed = timeout(CONNECT_TIMEOUT, sink.psubscribe(pattern)).await;
+        subscribed.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
+        Ok(Subscription { sink, stream })
+    }
+
     fn begin(&self) -> Result<(Attempt, ConnectionManager), Unavailable> {
         let attempt = self.circuit.ask(Instant::now()).ok_or(Unavailable)?;
         let connection = self.connection.read().unwrap_or_else(PoisonError::into_inner);
@@ -181,9 +193,21 @@ impl Subscription {
     /// The next message; `None` when the connection is gone, also one whose server went silent. Messages may be lost
     /// before a new subscription.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
+        self.next_from().await.map(|(_, message)| message)
+    }
+
+    /// The next message, after the name of its channel; otherwise as [`Self::next`].
+    pub async fn next_from(&mut self) -> Option<(String, Vec<u8>)> {
         loop {
             match timeout(LISTEN_PAUSE, self.stream.next()).await {
-                Ok(message) => return message.map(|message| message.get_payload_bytes().to_vec()),
+                Ok(message) => {
+                    return message.map(|message| {
+                        (
+                            message.get_channel_name().to_owned(),
+                            message.get_payload_bytes().to_vec(),
+                        )
+                    });
+                }
                 Err(_) => match timeout(CONNECT_TIMEOUT, self.sink.ping::<redis::Value>()).await {
                     Ok(Ok(_)) => {}
                     Ok(Err(_)) | Err(_) => return None,

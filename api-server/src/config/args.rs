@@ -25,7 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API until SIGTERM or SIGINT; migrates the database first.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date and exit.
     Migrate(MigrateArgs),
     /// Fill a database for trials with users and tournaments and exit; migrates it first.
@@ -75,6 +75,9 @@ pub struct ServeArgs {
     /// What one request may cost.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// What stands before the handlers.
+    #[command(flatten)]
+    pub edge: super::EdgeArgs,
     /// How to stop.
     #[command(flatten)]
     pub drain: DrainArgs,
@@ -208,10 +211,10 @@ impl MigrateArgs {
     }
 }
 
-fn secret() -> impl TypedValueParser<Value = SecretString> {
+pub(super) fn secret() -> impl TypedValueParser<Value = SecretString> {
     StringValueParser::new().map(SecretString::from)
 }
 
-fn positive() -> RangedI64ValueParser<u32> {
+pub(super) fn positive() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }

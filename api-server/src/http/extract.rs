@@ -14,6 +14,7 @@ use crate::cache::sessions::{Refused, Use, Valid};
 use crate::domain::session::SessionId;
 use crate::domain::user::UserId;
 use crate::error::ApiError;
+use crate::metrics::edge::Limited;
 use crate::store::db::Freshness;
 
 /// Carries the token past proxies that keep `Authorization` for themselves.
@@ -57,11 +58,15 @@ impl FromRequestParts<Arc<App>> for Authenticated {
                 user,
                 session,
                 freshness,
-            }) => Ok(Self {
-                user,
-                session,
-                freshness,
-            }),
+            }) => {
+                let within = app.edge.take_of_user(user);
+                within.inspect_err(|_| app.metrics.edge.limited(Limited::User))?;
+                Ok(Self {
+                    user,
+                    session,
+                    freshness,
+                })
+            }
             Err(Refused::Invalid) => Err(ApiError::InvalidToken),
             Err(Refused::Unavailable) => Err(ApiError::SessionsUnavailable),
         }

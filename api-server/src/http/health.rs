@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cache::aside::CacheState;
 use crate::lifecycle::Phase;
+use crate::live::LiveState;
 use crate::metrics::PoolUse;
 use crate::metrics::labels::Pool;
 use crate::store::watch::DatabaseState;
@@ -30,6 +31,9 @@ pub struct Health {
 struct Components {
     database: Component,
     cache: Component,
+    live: Component,
+    posters: Component,
+    payments: Component,
     sessions: Component,
     pools: Vec<PoolHealth>,
 }
@@ -70,6 +74,9 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
         components: Components {
             database: database(&app.database.state()),
             cache: cache(app.cache.state()),
+            live: live(app.live.state()),
+            posters: posters(app.posters.problem()),
+            payments: payments(&app),
             sessions: sessions(app.cache.state()),
             pools: app.pools().into_iter().map(pool).collect(),
         },
@@ -109,6 +116,38 @@ fn database(state: &DatabaseState) -> Component {
     Component {
         status: state.kind(),
         detail: state.problem(),
+    }
+}
+
+fn live(state: LiveState) -> Component {
+    let (status, detail) = match state {
+        LiveState::Connected => ("ready", None),
+        LiveState::Alone => ("alone", Some("REDIS_URL is not set: events stay on this server")),
+        LiveState::Disconnected => ("alone", Some("Redis does not answer: events stay on this server")),
+    };
+    Component {
+        status,
+        detail: detail.map(str::to_owned),
+    }
+}
+
+fn posters(problem: Option<&str>) -> Component {
+    Component {
+        status: if problem.is_none() { "ready" } else { "unavailable" },
+        detail: problem.map(str::to_owned),
+    }
+}
+
+fn payments(app: &App) -> Component {
+    match app.payments() {
+        Ok(_) => Component {
+            status: "ready",
+            detail: None,
+        },
+        Err(_) => Component {
+            status: "not configured",
+            detail: Some("PAYMENTS_KEY_ID is not set: tournaments have no entry fees".to_owned()),
+        },
     }
 }
 

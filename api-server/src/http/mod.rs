@@ -4,8 +4,11 @@
 pub mod answer;
 pub mod extract;
 pub mod health;
+pub mod live;
 pub mod metrics;
 pub mod openapi;
+pub mod payments;
+pub mod posters;
 pub mod registrations;
 pub mod scores;
 pub mod sessions;

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::answer::{Personal, public};
 use super::extract::{Authenticated, Path, Query};
-use crate::app::App;
+use super::payments::with_payment;
+use crate::app::{App, registrations_tag};
 use crate::cache::aside::Entry;
 use crate::domain::page::{List, Page, PageRequest};
 use crate::domain::registration::{OwnRegistration, Participant, Registering, Registration, RegistrationId};
@@ -96,6 +97,7 @@ pub async fn register(
     if status == StatusCode::CREATED {
         changed(&app, tournament, asker).await;
     }
+    let registration = with_payment(&app, registration).await;
     Ok((status, Personal(registration)).into_response())
 }
 
@@ -149,5 +151,5 @@ async fn changed(app: &App, tournament: TournamentId, asker: Authenticated) {
 
 /// What invalidates the list of who is registered.
 pub(super) fn tag(id: TournamentId) -> String {
-    format!("registrations:{id}")
+    registrations_tag(id)
 }

@@ -20,6 +20,7 @@ use super::registrations;
 use crate::app::App;
 use crate::cache::aside::Entry;
 use crate::domain::page::Page;
+use crate::domain::rule::Violation;
 use crate::domain::search::{RawSearch, TournamentSearch};
 use crate::domain::tournament::{Tournament, TournamentDraft, TournamentId, TournamentPatch};
 use crate::error::{ApiError, Problem, Subject};
@@ -130,6 +131,9 @@ pub async fn create(
     let tournament = draft
         .establish(id, asker.user, Timestamp::now())
         .map_err(|violations| ApiError::Invalid(Subject::Tournament, violations))?;
+    if tournament.entry_fee.is_some() && app.payments().is_err() {
+        return Err(ApiError::Invalid(Subject::Tournament, vec![no_fees()]));
+    }
     tournaments::create(app.db()?, &tournament).await?;
     changed(&app, id, asker).await;
     let location = format!("{}/{id}", Route::Tournaments.as_str());
@@ -198,6 +202,14 @@ async fn changed(app: &App, id: TournamentId, asker: Authenticated) {
         app.cache.invalidate(&registered),
         app.wrote(asker.user)
     );
+}
+
+/// A fee that nobody could pay would keep its seats from everybody.
+fn no_fees() -> Violation {
+    Violation {
+        field: "entryFee",
+        problem: "this server takes no entry fees: leave it out".to_owned(),
+    }
 }
 
 fn one_tag(id: TournamentId) -> String {

@@ -115,6 +115,18 @@ label! {
         CurrentSession = "/api/sessions/current",
         /// One session.
         Session = "/api/sessions/{id}",
+        /// A WebSocket of its events.
+        Live = "/api/tournaments/{id}/live",
+        /// Its poster.
+        Poster = "/api/tournaments/{id}/poster",
+        /// An upload into the directory of posters.
+        Upload = "/uploads/{key}",
+        /// A poster's image.
+        PosterImage = "/posters/{key}",
+        /// A payment.
+        Payment = "/api/payments/{id}",
+        /// A message of the payment gateway.
+        PaymentMessage = "/api/payments/webhook",
         /// The description of the API.
         OpenApi = "/openapi.json",
         /// A path that matches no template.
@@ -155,6 +167,18 @@ label! {
         GetCredentials = "get_credentials",
         /// A changed password.
         SetPassword = "set_password",
+        /// A tournament's new poster.
+        SetPoster = "set_poster",
+        /// Tasks of the payments' outbox.
+        ClaimPaymentTasks = "claim_payment_tasks",
+        /// The end or the pause of such a task.
+        FinishPaymentTask = "finish_payment_task",
+        /// The start of a payment's time.
+        OpenPayment = "open_payment",
+        /// One payment.
+        GetPayment = "get_payment",
+        /// A decision about a payment.
+        ApplyPayment = "apply_payment",
         /// The periodic look at the schema's version.
         Check = "check",
     }
@@ -208,6 +232,12 @@ pub const USUAL_RESPONSES: &[(Method, Route, &[u16])] = &[
     (Method::Get, Route::CurrentSession, &[200, 401]),
     (Method::Delete, Route::CurrentSession, &[204, 401]),
     (Method::Delete, Route::Session, &[204, 401, 404]),
+    (Method::Get, Route::Live, &[101, 400, 503]),
+    (Method::Post, Route::Poster, &[201, 401, 403, 404, 422]),
+    (Method::Put, Route::Upload, &[204, 403, 404, 409, 415]),
+    (Method::Get, Route::PosterImage, &[200, 304, 404]),
+    (Method::Get, Route::Payment, &[200, 401, 404]),
+    (Method::Post, Route::PaymentMessage, &[200, 401, 404]),
     (Method::Get, Route::Unmatched, &[404]),
 ];
 

@@ -2,6 +2,8 @@
 //! packages postgresql and redis-server.
 
 #[cfg(test)]
+mod edge;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod people;

@@ -63,6 +63,14 @@ impl Server {
         line.unwrap_or_else(|| panic!("no series `{series}` in:\n{metrics}"))
     }
 
+    /// Memory of the process, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .expect("a size")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .args([name, &self.process.id().to_string()])
