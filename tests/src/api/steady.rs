@@ -46,7 +46,7 @@ impl Steady {
     /// Starts `tasks` of them; `ask` gets the number of its task and of the request, and says what came of it.
     pub fn start<F: Future<Output = String> + Send>(
         tasks: usize,
-        ask: impl Fn(usize, u64) -> F + Clone + Send + 'static,
+        ask: impl Fn(usize, u64) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
         F: 'static,
@@ -62,13 +62,8 @@ impl Steady {
                 let mut number = 0;
                 while !stop.load(Relaxed) {
                     let started = Instant::now();
-                    // In two steps: a borrow of `ask` must not be held while it waits.
-                    let asked = ask(task, number);
-                    let outcome = asked.await;
-                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-                    *tally.outcomes.entry(outcome).or_default() += 1;
-                    tally.slowest = tally.slowest.max(started.elapsed());
-                    drop(tally);
+                    let outcome = ask(task, number).await;
+                    note(&tally, outcome, started.elapsed());
                     number += 1;
                     sleep(PAUSE).await;
                 }
@@ -88,4 +83,10 @@ impl Steady {
         while self.tasks.join_next().await.is_some() {}
         self.so_far()
     }
+}
+
+fn note(tally: &Mutex<Tally>, outcome: String, took: Duration) {
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    *tally.outcomes.entry(outcome).or_default() += 1;
+    tally.slowest = tally.slowest.max(took);
 }
