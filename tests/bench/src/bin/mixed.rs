@@ -68,10 +68,10 @@ async fn main() -> anyhow::Result<()> {
     for _ in 0..args.connections {
         idle.push(Connection::open(args.port).await.context("opening all connections")?);
     }
-    let before = metrics(&mut first).await;
+    let before = metrics(args.port).await;
     let mut report = run(&args, mix, idle).await?;
     report.before = before;
-    report.after = metrics(&mut first).await;
+    report.after = metrics(args.port).await;
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
 }
@@ -153,9 +153,15 @@ fn report(done: Vec<Outcome>, (connections, lasted): (usize, Duration)) -> Mixed
     report
 }
 
-// A peer may have none.
-async fn metrics(connection: &mut Connection) -> String {
-    let answer = connection.ask(&request(("GET", "/metrics"), None, None)).await;
+// On a connection of its own: one that rests for a minute may be closed. A peer may have none.
+async fn metrics(port: u16) -> String {
+    let asked = async {
+        Connection::open(port)
+            .await?
+            .ask(&request(("GET", "/metrics"), None, None))
+            .await
+    };
+    let answer = asked.await;
     answer
         .map(|answer| String::from_utf8_lossy(&answer.body).into_owned())
         .unwrap_or_default()
