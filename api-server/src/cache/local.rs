@@ -71,6 +71,13 @@ pub(super) struct At {
     number: u64,
 }
 
+impl At {
+    /// Names an entry in this epoch.
+    pub(super) fn within(self, key: &str) -> String {
+        format!("{}:{key}", self.number)
+    }
+}
+
 /// What the layer has.
 #[derive(Debug)]
 pub(super) enum Found {
