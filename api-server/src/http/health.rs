@@ -70,7 +70,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
         components: Components {
             database: database(&app.database.state()),
             cache: cache(app.cache.state()),
-            sessions: sessions(app.cache.state()),
+            sessions: sessions(app.sessions.state()),
             pools: app.pools().into_iter().map(pool).collect(),
         },
     })
