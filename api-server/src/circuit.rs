@@ -65,6 +65,11 @@ impl Circuit {
         }
     }
 
+    /// Whether [`Self::ask`] would say no; takes no probe.
+    pub fn would_refuse(&self, now: Instant) -> bool {
+        matches!(*self.lock(), State::Open { retry_at, .. } if now < retry_at)
+    }
+
     /// The attempt succeeded.
     pub fn succeeded(&self, attempt: Attempt) -> Transition {
         match attempt {
@@ -127,6 +132,7 @@ mod tests {
         let now = Instant::now();
         let circuit = opened_at(now);
         assert_eq!(circuit.ask(now + FIRST / 2), None);
+        assert!(circuit.would_refuse(now + FIRST / 2) && !circuit.would_refuse(now + FIRST));
         assert!(!circuit.is_closed());
     }
 

@@ -3,6 +3,7 @@
 //! Connection strings stay [`SecretString`]s until the moment of connecting and are never printed.
 
 mod args;
+mod edge;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,8 +12,22 @@ use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
 pub use args::{
-    CacheArgs, Cli, Command, DatabaseArgs, DrainArgs, LimitArgs, LogArgs, LogFormat, MigrateArgs, ServeArgs,
+    AuthArgs, CacheArgs, Cli, Command, DatabaseArgs, DrainArgs, LimitArgs, LogArgs, LogFormat, MigrateArgs, SeedArgs,
+    ServeArgs,
 };
+
+pub use edge::{EdgeArgs, PaymentArgs, PosterArgs, TraceArgs, Tracing};
+
+use crate::auth::token::{KeyError, Keys};
+use crate::edge::EdgeConfig;
+use crate::live::LiveConfig;
+use crate::payments::PaymentConfig;
+use crate::posters::PosterConfig;
+
+/// Connections to the primary that stay open while idle, unless the configuration says otherwise.
+const PRIMARY_MIN_CONNECTIONS: u32 = 5;
+/// The same of the replica.
+const REPLICA_MIN_CONNECTIONS: u32 = 3;
 
 /// Everything `serve` needs to know.
 #[derive(Debug, Clone)]
@@ -23,8 +38,18 @@ pub struct Config {
     pub database: Option<DatabaseConfig>,
     /// The cache.
     pub cache: CacheConfig,
+    /// Passwords and sessions.
+    pub auth: AuthConfig,
     /// What one request and one connection may cost.
     pub limits: Limits,
+    /// What stands before the handlers.
+    pub edge: EdgeConfig,
+    /// Live events.
+    pub live: LiveConfig,
+    /// Where posters are kept.
+    pub posters: PosterConfig,
+    /// The payment gateway, if there is one.
+    pub payments: Option<PaymentConfig>,
     /// How to stop.
     pub drain: DrainConfig,
 }
@@ -42,6 +67,8 @@ pub struct DatabaseConfig {
     pub acquire_timeout: Duration,
     /// The database cancels a statement that runs longer.
     pub statement_timeout: Duration,
+    /// A connection is replaced after this many uses, on average.
+    pub connection_uses: u32,
 }
 
 /// One pool of connections.
@@ -62,8 +89,25 @@ pub struct CacheConfig {
     pub url: Option<SecretString>,
     /// Middle of the range from which each entry's life is drawn.
     pub ttl: Duration,
+    /// How long the process serves an answer without asking Redis.
+    pub local_ttl: Duration,
+    /// Memory for the answers that the process keeps.
+    pub local_bytes: u64,
     /// The longest wait for one answer of the cache.
     pub timeout: Duration,
+}
+
+/// Passwords and sessions.
+#[derive(Debug, Clone)]
+pub struct AuthConfig {
+    /// The keys of the tokens, checked; `None` shares one through Redis.
+    pub jwt_keys: Option<SecretString>,
+    /// A session ends when it was not used for this long.
+    pub session_ttl: Duration,
+    /// The longest wait for one answer of Redis about sessions.
+    pub redis_timeout: Duration,
+    /// Passwords that are checked at once.
+    pub passwords_at_once: usize,
 }
 
 /// What one request and one connection may cost.
@@ -109,6 +153,24 @@ pub enum ConfigError {
         /// Connections allowed.
         max: u32,
     },
+    /// The keys of the tokens cannot be used.
+    #[error("JWT_KEYS: {0}")]
+    JwtKeys(#[from] KeyError),
+    /// A site that no browser names so.
+    #[error("--cors-origins: `{origin}` is no origin: write for example https://play.example.com, without a path")]
+    Origin {
+        /// What was given.
+        origin: String,
+    },
+    /// A gateway without one of its secrets.
+    #[error("PAYMENTS_KEY_ID is set and {variable} is not: set both or neither")]
+    PaymentSecret {
+        /// What is missing.
+        variable: &'static str,
+    },
+    /// A gateway at no address.
+    #[error("PAYMENTS_URL is not of the form https://HOST")]
+    PaymentUrl,
     /// A command that needs the database was given none.
     #[error("DATABASE_URL is empty: set it to postgres://USER:PASSWORD@HOST:PORT/DATABASE")]
     NoDatabase,
@@ -124,14 +186,21 @@ impl TryFrom<ServeArgs> for Config {
             cache: CacheConfig {
                 url: args.cache.redis_url.filter(is_set),
                 ttl: Duration::from_secs(args.cache.cache_ttl_seconds),
+                local_ttl: Duration::from_millis(args.cache.cache_local_ttl_millis),
+                local_bytes: args.cache.cache_local_bytes,
                 timeout: Duration::from_millis(args.cache.cache_timeout_millis),
             },
+            auth: auth(args.auth)?,
             limits: Limits {
                 request_timeout: Duration::from_secs(args.limits.request_timeout_seconds),
                 body_bytes: args.limits.body_limit_bytes,
                 max_connection_age: Some(Duration::from_secs(args.limits.max_connection_age_seconds))
                     .filter(|age| !age.is_zero()),
             },
+            edge: edge::edge(&args.edge)?,
+            live: edge::live(&args.edge),
+            posters: edge::posters(args.edge.posters),
+            payments: edge::payments(args.edge.payments)?,
             drain: drain(&args.drain)?,
         })
     }
@@ -152,6 +221,7 @@ impl TryFrom<MigrateArgs> for DatabaseConfig {
             idle_timeout: Duration::from_secs(30),
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::ZERO,
+            connection_uses: u32::MAX,
         })
     }
 }
@@ -168,13 +238,17 @@ fn database(args: DatabaseArgs) -> Result<Option<DatabaseConfig>, ConfigError> {
     let primary = PoolConfig {
         url,
         max_connections: args.primary_max_connections,
-        min_connections: args.primary_min_connections,
+        min_connections: args
+            .primary_min_connections
+            .unwrap_or(PRIMARY_MIN_CONNECTIONS.min(args.primary_max_connections)),
     };
     check_pool("primary", &primary)?;
     let replica = replica_url.map(|url| PoolConfig {
         url,
         max_connections: args.replica_max_connections,
-        min_connections: args.replica_min_connections,
+        min_connections: args
+            .replica_min_connections
+            .unwrap_or(REPLICA_MIN_CONNECTIONS.min(args.replica_max_connections)),
     });
     if let Some(replica) = &replica {
         check_pool("replica", replica)?;
@@ -185,7 +259,21 @@ fn database(args: DatabaseArgs) -> Result<Option<DatabaseConfig>, ConfigError> {
         idle_timeout: Duration::from_secs(args.database_idle_timeout_seconds),
         acquire_timeout: Duration::from_millis(args.database_acquire_timeout_millis),
         statement_timeout: Duration::from_millis(args.database_statement_timeout_millis),
+        connection_uses: args.database_connection_uses,
     }))
+}
+
+fn auth(args: AuthArgs) -> Result<AuthConfig, ConfigError> {
+    let jwt_keys = args.jwt_keys.filter(is_set);
+    if let Some(keys) = &jwt_keys {
+        Keys::parse(keys)?;
+    }
+    Ok(AuthConfig {
+        jwt_keys,
+        session_ttl: Duration::from_secs(args.session_ttl_seconds),
+        redis_timeout: Duration::from_millis(args.session_timeout_millis),
+        passwords_at_once: usize::try_from(args.passwords_at_once).unwrap_or(1),
+    })
 }
 
 fn check_pool(pool: &'static str, config: &PoolConfig) -> Result<(), ConfigError> {
@@ -213,18 +301,40 @@ fn is_set(secret: &SecretString) -> bool {
     !secret.expose_secret().trim().is_empty()
 }
 
+/// The arguments of `serve` with these flags and whatever this process' environment says.
+#[cfg(test)]
+pub(crate) fn serve_args(flags: &[&str]) -> ServeArgs {
+    use clap::Parser;
+
+    let line = ["pathfinder-api", "serve"].iter().chain(flags);
+    let Command::Serve(args) = Cli::try_parse_from(line).expect("flags parse").command else {
+        panic!("not `serve`");
+    };
+    *args
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
 
     use super::*;
 
     fn parse(flags: &[&str]) -> Result<Config, ConfigError> {
-        let line = ["pathfinder-api", "serve"].iter().chain(flags);
-        let Command::Serve(args) = Cli::try_parse_from(line).expect("flags parse").command else {
-            panic!("not `serve`");
-        };
-        Config::try_from(args)
+        Config::try_from(serve_args(flags))
+    }
+
+    #[test]
+    fn keys_that_cannot_sign_are_refused_and_not_repeated() {
+        let error = parse(&["--jwt-keys", "a:c2hvcnQ="]).expect_err("5 bytes");
+        assert!(error.to_string().contains("shorter than 32 bytes"), "{error}");
+        assert!(!error.to_string().contains("c2hvcnQ"), "{error}");
+    }
+
+    #[test]
+    fn a_small_pool_keeps_no_more_connections_than_it_may_open() {
+        let flags = ["--database-url", "postgres://a/b", "--primary-max-connections", "2"];
+        let database = parse(&flags).expect("fits").database.expect("is set");
+        assert_eq!(database.primary.min_connections, 2);
     }
 
     #[test]

@@ -9,16 +9,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::accept::accept;
 use crate::app::{App, AppError};
 use crate::config::{Config, DrainConfig};
 use crate::lifecycle::StopSignals;
-use crate::middleware::connection::Accepted;
-use crate::router::router;
 
 /// The longest that closing the database's connections may take at the end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -41,9 +40,6 @@ pub enum ServeError {
     /// The signals cannot be caught.
     #[error("cannot listen for SIGTERM and SIGINT")]
     Signals(#[source] io::Error),
-    /// The listener broke.
-    #[error("the server ended by itself")]
-    Ended(#[source] io::Error),
     /// The task of the server panicked.
     #[error("the server's task panicked")]
     Panicked(#[from] JoinError),
@@ -56,22 +52,22 @@ pub enum ServeError {
 pub async fn serve(config: Config) -> Result<(), ServeError> {
     let mut signals = StopSignals::listen().map_err(ServeError::Signals)?;
     let app = Arc::new(App::new(&config)?);
-    let (stop_accepting, stopped_accepting) = oneshot::channel();
-    let mut server = start(&config, Arc::clone(&app), stopped_accepting).await?;
+    let stop_accepting = CancellationToken::new();
+    let mut server = start(&config, Arc::clone(&app), stop_accepting.clone()).await?;
     let stores = tokio::spawn({
         let app = Arc::clone(&app);
         async move { app.watch_stores().await }
     });
     tokio::select! {
-        ended = &mut server => return ended?,
+        ended = &mut server => return Ok(ended?),
         signal = signals.next() => info!(signal, "draining"),
     }
     let deadline = Instant::now() + config.drain.deadline;
     lame_duck(&app, config.drain, &mut signals).await;
-    // Fails only when the server is gone already, which the next line reports.
-    let _gone = stop_accepting.send(());
-    if let Ok(ended) = timeout_at(deadline, &mut server).await {
-        ended??;
+    stop_accepting.cancel();
+    let ends = async { tokio::join!(&mut server, app.live.close()) };
+    if let Ok((ended, ())) = timeout_at(deadline, ends).await {
+        ended?;
     } else {
         warn!(
             in_flight = app.metrics.in_flight_now(),
@@ -94,20 +90,11 @@ async fn lame_duck(app: &App, drain: DrainConfig, signals: &mut StopSignals) {
     info!(in_flight = app.metrics.in_flight_now(), "accepting no more connections");
 }
 
-async fn start(
-    config: &Config,
-    app: Arc<App>,
-    stopped_accepting: oneshot::Receiver<()>,
-) -> Result<JoinHandle<Result<(), ServeError>>, ServeError> {
+async fn start(config: &Config, app: Arc<App>, stop: CancellationToken) -> Result<JoinHandle<()>, ServeError> {
     let address = config.listen;
     let listener = TcpListener::bind(address)
         .await
         .map_err(|source| ServeError::Listen { address, source })?;
     info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
-    let service = router(app).into_make_service_with_connect_info::<Accepted>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async {
-        // An error means that the sender is gone: the process ends, so stop either way.
-        let _stop = stopped_accepting.await;
-    });
-    Ok(tokio::spawn(async move { server.await.map_err(ServeError::Ended) }))
+    Ok(tokio::spawn(accept(listener, app, config.edge.connections, stop)))
 }

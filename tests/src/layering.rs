@@ -38,6 +38,19 @@ pub const MANIFESTS: &[(&str, &[&str])] = &[
             "pathfinder-operator",
         ],
     ),
+    ("tests", &["pathfinder-api", "pathfinder-operator"]),
+    (
+        "tests/bench",
+        &[
+            "kube",
+            "k8s-openapi",
+            "pathfinder-api",
+            "pathfinder-crds",
+            "pathfinder-scaling",
+            "pathfinder-operator",
+            "pathfinder-tests",
+        ],
+    ),
 ];
 
 /// Sources that are pure: no client, no runtime, no environment, no clock.

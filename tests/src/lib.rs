@@ -3,6 +3,7 @@
 //! `cluster` starts and breaks it, `install` puts the operator in, `suite` is the vocabulary of the tests. The program
 //! `dev` is the door for people.
 
+pub mod api;
 pub mod cluster;
 pub mod install;
 pub mod layering;

@@ -1,44 +1,68 @@
-//! Cache-aside for whole answers: look in Redis, else load, else keep what was loaded. Entries are kept as the bytes
-//! that go to the client, so a hit is neither parsed nor serialised.
+//! Cache-aside for whole answers: look in this process, else in Redis, else load, then keep what was loaded. Entries are
+//! the bytes that go to the client, so a hit is neither parsed nor serialised.
 //!
 //! Entries are invalidated by tag without searching keys: each entry begins with the generation of its tag at the time
 //! *before* it was loaded, and one command reads both. Invalidating replaces the generation, so whatever was loaded
-//! before, or is being loaded at that moment, no longer counts. A tag without a generation has the nil one; that is safe,
-//! because generations outlive entries by far.
+//! before, or is being loaded at that moment, no longer counts; and says so on a channel, for the layers of the other
+//! servers. A generation holds its time: what is loaded soon after is loaded from the primary, because a replica may not
+//! have the change yet.
 //!
-//! With a replica that lags, an entry loaded right after an invalidation may be stale: until its TTL, which is short.
+//! Each loading runs once per process, and by a short lock in Redis once for all servers; an entry past its time is
+//! served while one of them renews it.
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use rand::random_range;
+use thiserror::Error;
+use tokio::time::sleep;
 use tokio_util::bytes::Bytes;
-use uuid::Uuid;
 
-use super::redis::{BadRedisUrl, Redis, Unavailable};
+use super::PREFIX;
+use super::answer::Answer;
+use super::flight::Flights;
+use super::local::{At, Found as InProcess, Hearing, Lives, Local};
+use super::redis::{Redis, Unavailable};
+use super::stored::{self, Found, Generation};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheOutcome;
+use crate::store::StoreError;
+use crate::store::db::Freshness;
 
-/// Changes with the format of entries, so that old and new servers do not read each other's.
-const PREFIX: &str = "pathfinder:1";
-const GENERATION_BYTES: usize = 16;
 /// Far longer than any entry lives.
 const GENERATION_TTL_SECONDS: u64 = 24 * 60 * 60;
+/// After an invalidation, or a user's own write, loadings go to the primary for this long: longer than any replica that
+/// is read may be behind.
+pub const FRESH_FOR: Duration = Duration::from_secs(15);
+/// One server's right to load an entry for all; longer than a usual query, shorter than anybody's patience.
+const LOCK_MILLIS: u64 = 1000;
+/// How often, and how many times, a server without the right looks for the entry.
+const LOOK_PAUSE: Duration = Duration::from_millis(20);
+const LOOKS: u32 = 15;
+/// Between two attempts to hear invalidations.
+const LISTEN_PAUSE: Duration = Duration::from_millis(500);
 
 /// The cache of answers.
+#[derive(Debug, Clone)]
+pub struct Aside(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Aside {
-    redis: Option<Redis>,
+struct Inner {
+    redis: Option<Arc<Redis>>,
+    local: Local,
+    flights: Arc<Flights<Filled>>,
     ttl: Duration,
+    metrics: Arc<Metrics>,
 }
 
 /// Names one cached answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry<'a> {
-    /// What invalidates it.
-    pub tag: &'a str,
-    /// Which of the tag's answers it is.
-    pub key: &'a str,
+pub struct Entry {
+    tag: Cow<'static, str>,
+    key: String,
 }
 
 /// Whether the cache helps at the moment.
@@ -52,180 +76,389 @@ pub enum CacheState {
     Unavailable,
 }
 
-type Generation = [u8; GENERATION_BYTES];
+/// An answer could not be loaded.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An answer could not be written as JSON.
+    #[error("an answer cannot be written as JSON: {0}")]
+    Encode(#[from] serde_json::Error),
+    /// The loading ended without an outcome.
+    #[error("the loading of an answer met a defect of this server")]
+    Panicked,
+}
 
-enum Found {
-    Hit(Bytes),
-    Miss(Generation),
+/// What a loading ends with, for all who wait for it: `None` when there is no such thing.
+pub type Loaded = Result<Option<Arc<Answer>>, Arc<LoadError>>;
+
+/// How an entry was filled, and by whom.
+#[derive(Debug, Clone)]
+struct Filled {
+    loaded: Loaded,
+    outcome: CacheOutcome,
+}
+
+impl Entry {
+    /// The answer `key` among those of the tag, which invalidates it.
+    pub fn new(tag: impl Into<Cow<'static, str>>, key: &str) -> Self {
+        let tag = tag.into();
+        let key = format!("{tag}/{key}");
+        Self { tag, key }
+    }
 }
 
 impl Aside {
-    /// The cache as configured. Connects to nothing yet, but needs a tokio runtime.
-    ///
-    /// # Errors
-    /// An address that does not parse.
-    pub fn new(config: &CacheConfig) -> Result<Self, BadRedisUrl> {
-        let redis = config
-            .url
-            .as_ref()
-            .map(|url| Redis::new(url, config.timeout))
-            .transpose()?;
-        Ok(Self { redis, ttl: config.ttl })
+    /// The cache as configured.
+    pub fn new(config: &CacheConfig, redis: Option<Arc<Redis>>, metrics: Arc<Metrics>) -> Self {
+        let lives = Lives {
+            fresh: config.local_ttl,
+            stale: config.ttl.max(config.local_ttl),
+        };
+        Self(Arc::new(Inner {
+            redis,
+            local: Local::new(config.local_bytes, lives),
+            flights: Arc::default(),
+            ttl: config.ttl,
+            metrics,
+        }))
     }
 
     /// The cached answer, or else the one that `load` makes, which is then kept.
     ///
     /// # Errors
     /// Only what `load` returns.
-    pub async fn get_or_load<E>(
-        &self,
-        entry: &Entry<'_>,
-        metrics: &Metrics,
-        load: impl Future<Output = Result<Vec<u8>, E>>,
-    ) -> Result<Bytes, E> {
-        let Some(redis) = &self.redis else {
-            metrics.cache(CacheOutcome::Bypass);
-            return load.await.map(Bytes::from);
+    pub async fn get_or_load<F>(&self, entry: Entry, load: impl FnOnce(Freshness) -> F + Send + 'static) -> Loaded
+    where
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>> + Send + 'static,
+    {
+        let inner = &self.0;
+        let found = inner.local.find(&entry.key, Instant::now());
+        if let InProcess::Fresh(answer) = found {
+            inner.metrics.cache(CacheOutcome::Hit);
+            return Ok(Some(answer));
+        }
+        // A loading that began before an invalidation must not answer who asks after it.
+        let key = inner.local.at(&entry.tag).within(&entry.key);
+        let is_shared = inner.flights.runs(&key);
+        let filling = Arc::clone(inner).fill(entry, load);
+        if let InProcess::Stale(answer) = found {
+            inner.metrics.cache(CacheOutcome::Hit);
+            inner.flights.begin(&key, filling);
+            return Ok(Some(answer));
+        }
+        let Some(Filled { loaded, outcome }) = inner.flights.outcome(&key, filling).await else {
+            return Err(Arc::new(LoadError::Panicked));
         };
-        match find(redis, entry).await {
-            Ok(Found::Hit(body)) => {
-                metrics.cache(CacheOutcome::Hit);
-                Ok(body)
-            }
-            Ok(Found::Miss(generation)) => {
-                metrics.cache(CacheOutcome::Miss);
-                let value = with_generation(generation, &load.await?);
-                self.keep(redis, entry, &value).await;
-                Ok(value.slice(GENERATION_BYTES..))
-            }
-            Err(Unavailable) => {
-                metrics.cache(CacheOutcome::Bypass);
-                load.await.map(Bytes::from)
-            }
+        inner.metrics.cache(if is_shared { CacheOutcome::Hit } else { outcome });
+        loaded
+    }
+
+    /// Makes every entry of the tag count no longer, on every server. Without Redis the other servers' entries end by
+    /// their time.
+    pub async fn invalidate(&self, tag: &str) {
+        let inner = &self.0;
+        inner.local.forget(tag, Instant::now());
+        if let Some(redis) = &inner.redis {
+            let mut commands = redis::pipe();
+            commands
+                .cmd("SET")
+                .arg(generation_key(tag))
+                .arg(Generation::begun(Timestamp::now()).bytes())
+                .arg("EX")
+                .arg(GENERATION_TTL_SECONDS)
+                .ignore();
+            commands.cmd("PUBLISH").arg(channel()).arg(tag).ignore();
+            // A failure is logged by the circuit, and the TTL bounds what it can do.
+            let _bounded: Result<(), Unavailable> = redis.run_all(commands).await;
         }
     }
 
-    /// Makes every entry of the tag count no longer. Without Redis the entries end by their TTL.
-    pub async fn invalidate(&self, tag: &str) {
-        if let Some(redis) = &self.redis {
-            let mut set = redis::cmd("SET");
-            set.arg(generation_key(tag))
-                .arg(Uuid::new_v4().as_bytes())
-                .arg("EX")
-                .arg(GENERATION_TTL_SECONDS);
-            // A failure is logged by the circuit, and the TTL bounds what it can do.
-            let _bounded: Result<(), Unavailable> = redis.run(set).await;
+    /// Removes one entry everywhere but from the other servers' own layers.
+    pub async fn delete(&self, entry: &Entry) {
+        self.0.local.forget(&entry.tag, Instant::now());
+        if let Some(redis) = &self.0.redis {
+            let mut delete = redis::cmd("DEL");
+            delete.arg(entry_key(entry));
+            let _bounded: Result<(), Unavailable> = redis.run(delete).await;
         }
     }
 
     /// Whether the cache helps at the moment.
     pub fn state(&self) -> CacheState {
-        match &self.redis {
+        match &self.0.redis {
             None => CacheState::NotConfigured,
             Some(redis) if redis.is_available() => CacheState::Available,
             Some(_) => CacheState::Unavailable,
         }
     }
 
-    /// Connects ahead of the first request.
-    pub async fn warm_up(&self) {
-        if let Some(redis) = &self.redis {
-            redis.warm_up().await;
+    /// Hears the other servers' invalidations until it is dropped.
+    pub async fn listen(&self) {
+        let inner = &self.0;
+        let Some(redis) = &inner.redis else { return };
+        loop {
+            if let Ok(mut heard) = redis.subscribe(&channel()).await {
+                // What was said before is missed: everything starts anew.
+                inner.local.forget_all(Instant::now());
+                inner.local.listens(Hearing::All);
+                // It may be back after an outage: the circuit closes without waiting for a request.
+                let _reported: Result<String, Unavailable> = redis.run(redis::cmd("PING")).await;
+                while let Some(tag) = heard.next().await {
+                    inner.local.forget(&String::from_utf8_lossy(&tag), Instant::now());
+                }
+                inner.local.listens(Hearing::Perhaps);
+            }
+            sleep(LISTEN_PAUSE.mul_f64(random_range(0.8..1.2))).await;
+        }
+    }
+}
+
+impl Inner {
+    async fn fill<F>(self: Arc<Self>, entry: Entry, load: impl FnOnce(Freshness) -> F) -> Filled
+    where
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
+    {
+        let at = self.local.at(&entry.tag);
+        let looked = match &self.redis {
+            Some(redis) => self.look(redis, &entry).await.map(|looked| (redis, looked)),
+            None => Err(Unavailable),
+        };
+        match looked {
+            Ok((_, Looked::There(body))) => Filled {
+                loaded: Ok(Some(self.keep_here(entry, at, body))),
+                outcome: CacheOutcome::Hit,
+            },
+            Ok((redis, Looked::Load(generation))) => {
+                let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
+                Filled {
+                    loaded: self.load_for_all(redis, (entry, at, generation), loading).await,
+                    outcome: CacheOutcome::Miss,
+                }
+            }
+            Err(Unavailable) => Filled {
+                loaded: self.bypass(entry, at, load).await,
+                outcome: CacheOutcome::Bypass,
+            },
         }
     }
 
-    async fn keep(&self, redis: &Redis, entry: &Entry<'_>, value: &Bytes) {
+    async fn load_for_all(
+        &self,
+        redis: &Redis,
+        (entry, at, generation): (Entry, At, Generation),
+        loading: impl Future<Output = Result<Option<Vec<u8>>, LoadError>>,
+    ) -> Loaded {
+        let loaded = loading.await;
+        let Ok(Some(body)) = loaded else {
+            self.unlock(redis, &entry).await;
+            return Ok(loaded?.map(|body| Arc::new(Answer::new(Bytes::from(body)))));
+        };
+        let body = Bytes::from(body);
+        self.keep_in_redis(redis, &entry, (generation, &body)).await;
+        Ok(Some(self.keep_here(entry, at, body)))
+    }
+
+    async fn bypass<F>(&self, entry: Entry, at: At, load: impl FnOnce(Freshness) -> F) -> Loaded
+    where
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
+    {
+        let freshness = if self.local.forgot_within(&entry.tag, FRESH_FOR, Instant::now()) {
+            Freshness::Latest
+        } else {
+            Freshness::Any
+        };
+        let body = load(freshness).await?;
+        Ok(body.map(|body| self.keep_here(entry, at, Bytes::from(body))))
+    }
+
+    /// The entry, or the right to load it.
+    async fn look(&self, redis: &Redis, entry: &Entry) -> Result<Looked, Unavailable> {
+        for _ in 0..LOOKS {
+            let (generation, old) = match find(redis, entry).await? {
+                Found::Fresh(body) => return Ok(Looked::There(body)),
+                Found::Stale(generation, body) => (generation, Some(body)),
+                Found::Nothing(generation) => (generation, None),
+            };
+            match (lock(redis, entry).await?, old) {
+                (Right::Ours, _) => return Ok(Looked::Load(generation)),
+                (Right::Others, Some(body)) => return Ok(Looked::There(body)),
+                (Right::Others, None) => sleep(LOOK_PAUSE).await,
+            }
+        }
+        // Whoever has the right is slow: twice is better than never.
+        match find(redis, entry).await? {
+            Found::Fresh(body) | Found::Stale(_, body) => Ok(Looked::There(body)),
+            Found::Nothing(generation) => Ok(Looked::Load(generation)),
+        }
+    }
+
+    fn keep_here(&self, entry: Entry, at: At, body: Bytes) -> Arc<Answer> {
+        let answer = Arc::new(Answer::new(body));
+        self.local.keep(entry.key, Arc::clone(&answer), (at, Instant::now()));
+        answer
+    }
+
+    async fn keep_in_redis(&self, redis: &Redis, entry: &Entry, (generation, body): (Generation, &Bytes)) {
         // Spread, so that entries which were loaded together do not end together.
         let life = self.ttl.mul_f64(random_range(0.8..1.2));
-        let life_millis = u64::try_from(life.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut set = redis::cmd("SET");
-        set.arg(entry_key(entry)).arg(value.as_ref()).arg("PX").arg(life_millis);
-        let _optional: Result<(), Unavailable> = redis.run(set).await;
+        let value = stored::encode(generation, Timestamp::now(), (life, body));
+        // Kept as long again, to be served while it is renewed.
+        let kept = u64::try_from(2 * life.as_millis()).unwrap_or(u64::MAX).max(1);
+        let mut commands = redis::pipe();
+        commands
+            .cmd("SET")
+            .arg(entry_key(entry))
+            .arg(value)
+            .arg("PX")
+            .arg(kept)
+            .ignore();
+        // Not checked to be ours: a lock that ended early costs one loading more.
+        commands.cmd("DEL").arg(lock_key(entry)).ignore();
+        let _optional: Result<(), Unavailable> = redis.run_all(commands).await;
+    }
+
+    async fn unlock(&self, redis: &Redis, entry: &Entry) {
+        let mut delete = redis::cmd("DEL");
+        delete.arg(lock_key(entry));
+        let _optional: Result<(), Unavailable> = redis.run(delete).await;
     }
 }
 
-async fn find(redis: &Redis, entry: &Entry<'_>) -> Result<Found, Unavailable> {
+/// What to do about an entry.
+enum Looked {
+    There(Bytes),
+    Load(Generation),
+}
+
+/// Whose right it is to load.
+enum Right {
+    Ours,
+    Others,
+}
+
+async fn find(redis: &Redis, entry: &Entry) -> Result<Found, Unavailable> {
     let mut read = redis::cmd("MGET");
-    read.arg(generation_key(entry.tag)).arg(entry_key(entry));
+    read.arg(generation_key(&entry.tag)).arg(entry_key(entry));
     let (generation, value): (Option<Vec<u8>>, Option<Vec<u8>>) = redis.run(read).await?;
-    Ok(judge(generation.as_deref(), value))
+    Ok(stored::judge(generation.as_deref(), value, Timestamp::now()))
 }
 
-/// An entry counts only under the generation that its tag has now.
-fn judge(generation: Option<&[u8]>, value: Option<Vec<u8>>) -> Found {
-    let generation: Generation = generation.and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
-    match value {
-        Some(value) if value.starts_with(&generation) => Found::Hit(Bytes::from(value).slice(GENERATION_BYTES..)),
-        Some(_) | None => Found::Miss(generation),
-    }
-}
-
-fn with_generation(generation: Generation, body: &[u8]) -> Bytes {
-    Bytes::from([generation.as_slice(), body].concat())
+async fn lock(redis: &Redis, entry: &Entry) -> Result<Right, Unavailable> {
+    let mut set = redis::cmd("SET");
+    set.arg(lock_key(entry)).arg("1").arg("NX").arg("PX").arg(LOCK_MILLIS);
+    let ours: Option<String> = redis.run(set).await?;
+    Ok(if ours.is_some() { Right::Ours } else { Right::Others })
 }
 
 fn generation_key(tag: &str) -> String {
     format!("{PREFIX}:generation:{tag}")
 }
 
-fn entry_key(entry: &Entry<'_>) -> String {
-    format!("{PREFIX}:entry:{}:{}", entry.tag, entry.key)
+fn entry_key(entry: &Entry) -> String {
+    format!("{PREFIX}:entry:{}", entry.key)
+}
+
+fn lock_key(entry: &Entry) -> String {
+    format!("{PREFIX}:lock:{}", entry.key)
+}
+
+fn channel() -> String {
+    format!("{PREFIX}:invalidated")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Notify;
+
     use super::*;
 
-    const OLD: Generation = [1; GENERATION_BYTES];
-    const NEW: Generation = [2; GENERATION_BYTES];
-
-    fn body(found: Found) -> Option<Vec<u8>> {
-        match found {
-            Found::Hit(bytes) => Some(bytes.to_vec()),
-            Found::Miss(_) => None,
-        }
+    fn cache() -> Aside {
+        let config = CacheConfig {
+            url: None,
+            ttl: Duration::from_secs(1),
+            local_ttl: Duration::from_secs(60),
+            local_bytes: 1024 * 1024,
+            timeout: Duration::from_secs(1),
+        };
+        Aside::new(&config, None, Arc::new(Metrics::default()))
     }
 
-    #[test]
-    fn an_entry_of_the_current_generation_is_a_hit_without_the_generation_in_it() {
-        let value = with_generation(OLD, b"[]").to_vec();
-        assert_eq!(body(judge(Some(&OLD), Some(value))), Some(b"[]".to_vec()));
-    }
-
-    #[test]
-    fn an_entry_loaded_before_an_invalidation_is_a_miss() {
-        let value = with_generation(OLD, b"[]").to_vec();
-        assert_eq!(body(judge(Some(&NEW), Some(value))), None);
-    }
-
-    #[test]
-    fn an_entry_loaded_before_the_first_invalidation_is_a_miss_after_it() {
-        let value = with_generation(Generation::default(), b"[]").to_vec();
-        assert_eq!(body(judge(None, Some(value.clone()))), Some(b"[]".to_vec()));
-        assert_eq!(body(judge(Some(&NEW), Some(value))), None);
-    }
-
-    #[test]
-    fn a_truncated_entry_is_a_miss() {
-        assert_eq!(body(judge(Some(&OLD), Some(vec![1; 3]))), None);
+    async fn read(cache: &Aside, body: &'static str) -> String {
+        let load = move |_| async move { Ok(Some(body.as_bytes().to_vec())) };
+        let answer = cache.get_or_load(Entry::new("tag", "key"), load).await;
+        let answer = answer.expect("loads").expect("is there");
+        String::from_utf8_lossy(&answer.body).into_owned()
     }
 
     #[tokio::test]
-    async fn without_redis_every_answer_is_loaded() {
-        let cache = Aside::new(&CacheConfig {
-            url: None,
-            ttl: Duration::from_secs(1),
-            timeout: Duration::from_secs(1),
-        });
-        let cache = cache.expect("nothing to parse");
-        let (entry, metrics) = (Entry { tag: "t", key: "k" }, Metrics::default());
-        for answer in [b"one", b"two"] {
-            let load = async { Ok::<_, ()>(answer.to_vec()) };
-            assert_eq!(
-                cache.get_or_load(&entry, &metrics, load).await.as_deref(),
-                Ok(answer.as_slice())
-            );
-        }
+    async fn without_redis_the_process_keeps_answers_until_they_are_invalidated() {
+        let cache = cache();
+        assert_eq!(read(&cache, "one").await, "one");
+        assert_eq!(read(&cache, "two").await, "one");
+        cache.invalidate("other").await;
+        assert_eq!(read(&cache, "three").await, "one");
+        cache.invalidate("tag").await;
+        assert_eq!(read(&cache, "four").await, "four");
         assert_eq!(cache.state(), CacheState::NotConfigured);
+    }
+
+    #[tokio::test]
+    async fn who_asks_after_an_invalidation_does_not_get_what_was_being_loaded_before() {
+        let (cache, go) = (cache(), Arc::new(Notify::new()));
+        let (slow, began) = (Arc::clone(&go), Arc::new(Notify::new()));
+        let beginning = Arc::clone(&began);
+        let load = move |_| async move {
+            beginning.notify_one();
+            slow.notified().await;
+            Ok(Some(b"before".to_vec()))
+        };
+        let before = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.get_or_load(Entry::new("tag", "key"), load).await }
+        });
+        began.notified().await;
+        cache.invalidate("tag").await;
+        assert_eq!(read(&cache, "after").await, "after");
+        go.notify_one();
+        let old = before.await.expect("no panic").expect("loads").expect("is there");
+        assert_eq!(&*old.body, b"before");
+        assert_eq!(read(&cache, "later").await, "after");
+    }
+
+    #[tokio::test]
+    async fn soon_after_an_invalidation_the_latest_is_loaded() {
+        let cache = cache();
+        let seen = async |cache: &Aside| {
+            let load = |freshness| async move { Ok(Some(format!("{freshness:?}").into_bytes())) };
+            let answer = cache.get_or_load(Entry::new("tag", "key"), load).await;
+            answer.expect("loads").expect("is there").body.clone()
+        };
+        assert_eq!(&*seen(&cache).await, b"Any");
+        cache.invalidate("tag").await;
+        assert_eq!(&*seen(&cache).await, b"Latest");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_and_what_fails_is_not_kept() {
+        let (cache, loads) = (cache(), Arc::new(AtomicU32::new(0)));
+        for _ in 0..2 {
+            let loads = Arc::clone(&loads);
+            let load = move |_| async move {
+                loads.fetch_add(1, Ordering::Relaxed);
+                Ok(None)
+            };
+            assert!(matches!(
+                cache.get_or_load(Entry::new("tag", "key"), load).await,
+                Ok(None)
+            ));
+        }
+        let failing = |_| async { Err(LoadError::Store(StoreError::NoFreeConnection)) };
+        assert!(cache.get_or_load(Entry::new("tag", "key"), failing).await.is_err());
+        assert_eq!(read(&cache, "one").await, "one");
+        assert_eq!(loads.load(Ordering::Relaxed), 2);
     }
 }

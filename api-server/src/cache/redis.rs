@@ -4,10 +4,12 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, Cmd, FromRedisValue, RedisError};
+use futures::StreamExt;
+use redis::aio::{ConnectionManager, ConnectionManagerConfig, PubSubSink, PubSubStream};
+use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -19,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A new connection may take longer than a command: it is made in the background.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A subscription that hears nothing asks for a sign of life this often.
+const LISTEN_PAUSE: Duration = Duration::from_secs(2);
 
 /// Redis, as far as this program uses it.
 pub struct Redis {
@@ -73,12 +77,56 @@ impl Redis {
     /// # Errors
     /// [`Unavailable`], at once while the circuit is open, and otherwise after the timeout at the latest.
     pub async fn run<T: FromRedisValue>(&self, command: Cmd) -> Result<T, Unavailable> {
+        let (attempt, mut connection) = self.begin()?;
+        let answer = timeout(self.timeout, command.query_async(&mut connection)).await;
+        self.finish(attempt, answer)
+    }
+
+    /// Runs several commands in one round trip.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_all<T: FromRedisValue>(&self, commands: Pipeline) -> Result<T, Unavailable> {
+        let (attempt, mut connection) = self.begin()?;
+        let answer = timeout(self.timeout, commands.query_async(&mut connection)).await;
+        self.finish(attempt, answer)
+    }
+
+    /// Hears what is published on a channel, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: try again later.
+    pub async fn subscribe(&self, channel: &str) -> Result<Subscription, Unavailable> {
+        let connected = timeout(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await;
+        let (mut sink, stream) = connected.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?.split();
+        let subscribed = timeout(CONNECT_TIMEOUT, sink.subscribe(channel)).await;
+        subscribed.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
+        Ok(Subscription { sink, stream })
+    }
+
+    /// Hears what is published on all channels of a pattern, on a connection of its own.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: try again later.
+    pub async fn subscribe_pattern(&self, pattern: &str) -> Result<Subscription, Unavailable> {
+        let connected = timeout(CONNECT_TIMEOUT, self.client.get_async_pubsub()).await;
+        let (mut sink, stream) = connected.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?.split();
+        let subscribed = timeout(CONNECT_TIMEOUT, sink.psubscribe(pattern)).await;
+        subscribed.map_err(|_| Unavailable)?.map_err(|_| Unavailable)?;
+        Ok(Subscription { sink, stream })
+    }
+
+    fn begin(&self) -> Result<(Attempt, ConnectionManager), Unavailable> {
         let attempt = self.circuit.ask(Instant::now()).ok_or(Unavailable)?;
-        let mut connection = self.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match timeout(self.timeout, command.query_async(&mut connection)).await {
+        let connection = self.connection.read().unwrap_or_else(PoisonError::into_inner);
+        Ok((attempt, connection.clone()))
+    }
+
+    fn finish<T>(&self, attempt: Attempt, answer: Result<Result<T, RedisError>, Elapsed>) -> Result<T, Unavailable> {
+        match answer {
             Ok(Ok(answer)) => {
                 if self.circuit.succeeded(attempt) == Transition::Closed {
-                    info!("the cache answers again");
+                    info!("Redis answers again");
                 }
                 Ok(answer)
             }
@@ -87,9 +135,27 @@ impl Redis {
         }
     }
 
-    /// Connects ahead of the first request.
-    pub async fn warm_up(&self) {
-        let _reported: Result<String, Unavailable> = self.run(redis::cmd("PING")).await;
+    /// Publishes a message to all who subscribed to the channel now.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn publish(&self, channel: &str, message: &str) -> Result<(), Unavailable> {
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(channel).arg(message);
+        let _listeners: u64 = self.run(publish).await?;
+        Ok(())
+    }
+
+    /// Whether a command would be tried now.
+    ///
+    /// # Errors
+    /// The circuit is open: at least until its next probe Redis is left alone.
+    pub fn check_available(&self) -> Result<(), Unavailable> {
+        if self.circuit.would_refuse(Instant::now()) {
+            Err(Unavailable)
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether Redis is believed to answer.
@@ -100,7 +166,7 @@ impl Redis {
     fn failed(&self, attempt: Attempt, error: &str) -> Unavailable {
         let transition = self.circuit.failed(attempt, Instant::now());
         if transition == Transition::Opened {
-            warn!(error, "the cache does not answer: reading from the database");
+            warn!(error, "Redis does not answer: going on without it");
         }
         if (transition == Transition::Opened || attempt == Attempt::Probe)
             && let Ok(fresh) = connection(&self.client, self.timeout)
@@ -108,6 +174,46 @@ impl Redis {
             *self.connection.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
         Unavailable
+    }
+}
+
+/// What is published on a channel.
+pub struct Subscription {
+    sink: PubSubSink,
+    stream: PubSubStream,
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").finish_non_exhaustive()
+    }
+}
+
+impl Subscription {
+    /// The next message; `None` when the connection is gone, also one whose server went silent. Messages may be lost
+    /// before a new subscription.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        self.next_from().await.map(|(_, message)| message)
+    }
+
+    /// The next message, after the name of its channel; otherwise as [`Self::next`].
+    pub async fn next_from(&mut self) -> Option<(String, Vec<u8>)> {
+        loop {
+            match timeout(LISTEN_PAUSE, self.stream.next()).await {
+                Ok(message) => {
+                    return message.map(|message| {
+                        (
+                            message.get_channel_name().to_owned(),
+                            message.get_payload_bytes().to_vec(),
+                        )
+                    });
+                }
+                Err(_) => match timeout(CONNECT_TIMEOUT, self.sink.ping::<redis::Value>()).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(_)) | Err(_) => return None,
+                },
+            }
+        }
     }
 }
 

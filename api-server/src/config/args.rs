@@ -25,9 +25,13 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API until SIGTERM or SIGINT; migrates the database first.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date and exit.
     Migrate(MigrateArgs),
+    /// Fill a database for trials with users and tournaments and exit; migrates it first.
+    Seed(SeedArgs),
+    /// Print the OpenAPI document and exit.
+    Openapi,
 }
 
 /// How log lines look and which are written.
@@ -65,9 +69,15 @@ pub struct ServeArgs {
     /// The cache.
     #[command(flatten)]
     pub cache: CacheArgs,
+    /// Who may do what.
+    #[command(flatten)]
+    pub auth: AuthArgs,
     /// What one request may cost.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// What stands before the handlers.
+    #[command(flatten)]
+    pub edge: super::EdgeArgs,
     /// How to stop.
     #[command(flatten)]
     pub drain: DrainArgs,
@@ -85,15 +95,18 @@ pub struct DatabaseArgs {
     /// Most connections to the primary. Replicas of this server times this must fit the database's `max_connections`.
     #[arg(long, env = "DATABASE_PRIMARY_MAX_CONNECTIONS", default_value_t = 20, value_parser = positive())]
     pub primary_max_connections: u32,
-    /// Connections to the primary that stay open while idle.
-    #[arg(long, env = "DATABASE_PRIMARY_MIN_CONNECTIONS", default_value_t = 1)]
-    pub primary_min_connections: u32,
+    /// Connections to the primary that stay open while idle; 5 when not set, or the most if that is less.
+    #[arg(long, env = "DATABASE_PRIMARY_MIN_CONNECTIONS")]
+    pub primary_min_connections: Option<u32>,
     /// Most connections to the replica.
     #[arg(long, env = "DATABASE_REPLICA_MAX_CONNECTIONS", default_value_t = 15, value_parser = positive())]
     pub replica_max_connections: u32,
-    /// Connections to the replica that stay open while idle.
-    #[arg(long, env = "DATABASE_REPLICA_MIN_CONNECTIONS", default_value_t = 0)]
-    pub replica_min_connections: u32,
+    /// Connections to the replica that stay open while idle; 3 when not set, or the most if that is less.
+    #[arg(long, env = "DATABASE_REPLICA_MIN_CONNECTIONS")]
+    pub replica_min_connections: Option<u32>,
+    /// Replace a connection after this many uses, on average.
+    #[arg(long, env = "DATABASE_CONNECTION_USES", default_value_t = 7500, value_parser = positive())]
+    pub database_connection_uses: u32,
     /// Close a connection that was idle for this long.
     #[arg(long, env = "DATABASE_IDLE_TIMEOUT_SECONDS", default_value_t = 30)]
     pub database_idle_timeout_seconds: u64,
@@ -114,9 +127,34 @@ pub struct CacheArgs {
     /// How long a cached answer lives, give or take a fifth.
     #[arg(long, env = "CACHE_TTL_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub cache_ttl_seconds: u64,
+    /// How long this process serves an answer without asking Redis; other servers' changes are heard at once.
+    #[arg(long, env = "CACHE_LOCAL_TTL_MILLIS", default_value_t = 1000)]
+    pub cache_local_ttl_millis: u64,
+    /// Memory for the answers that this process keeps.
+    #[arg(long, env = "CACHE_LOCAL_BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub cache_local_bytes: u64,
     /// Give up on the cache after this long and ask the database.
     #[arg(long, env = "CACHE_TIMEOUT_MILLIS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub cache_timeout_millis: u64,
+}
+
+/// Flags of passwords and sessions.
+#[derive(Debug, Clone, Args)]
+pub struct AuthArgs {
+    /// The keys of the sessions' tokens, as `kid:base64,kid2:base64`: the first signs, all verify. Each at least 32 bytes
+    /// (`openssl rand -base64 32`). Without them the servers share a key that the first one makes and keeps in Redis.
+    #[arg(long, env = "JWT_KEYS", hide_env_values = true, value_parser = secret())]
+    pub jwt_keys: Option<SecretString>,
+    /// A session ends when it was not used for this long.
+    #[arg(long, env = "SESSION_TTL_SECONDS", default_value_t = 24 * 60 * 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub session_ttl_seconds: u64,
+    /// Give up on Redis after this long when a session is looked up: nothing can answer in its place, so it may be longer
+    /// than the cache's.
+    #[arg(long, env = "SESSION_TIMEOUT_MILLIS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub session_timeout_millis: u64,
+    /// Passwords that are checked at once; each takes 19 MiB and a core for some 20 ms.
+    #[arg(long, env = "PASSWORDS_AT_ONCE", default_value_t = 1, value_parser = positive())]
+    pub passwords_at_once: u32,
 }
 
 /// Flags that bound a request and a connection.
@@ -156,6 +194,20 @@ pub struct MigrateArgs {
     pub wait_seconds: u64,
 }
 
+/// Flags of `seed`.
+#[derive(Debug, Clone, Args)]
+pub struct SeedArgs {
+    /// The database, and how long to wait for it.
+    #[command(flatten)]
+    pub migrate: MigrateArgs,
+    /// Users to make: `user1@example.com` and on, all with the password `seeded-password` and its one hash.
+    #[arg(long, default_value_t = 100)]
+    pub users: u32,
+    /// Tournaments to make, owned by the first user.
+    #[arg(long, default_value_t = 100)]
+    pub tournaments: u32,
+}
+
 impl MigrateArgs {
     /// How long to wait for the database to answer.
     pub fn wait(&self) -> Duration {
@@ -163,10 +215,10 @@ impl MigrateArgs {
     }
 }
 
-fn secret() -> impl TypedValueParser<Value = SecretString> {
+pub(super) fn secret() -> impl TypedValueParser<Value = SecretString> {
     StringValueParser::new().map(SecretString::from)
 }
 
-fn positive() -> RangedI64ValueParser<u32> {
+pub(super) fn positive() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }

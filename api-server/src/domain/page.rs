@@ -1,25 +1,33 @@
-//! Pages of a list that goes from the newest to the oldest: how many, from where, and how a client asks for the next one.
-//! A cursor names the last item that the client has seen, so pages neither repeat nor skip items while others are
-//! added. It carries a version, because clients keep cursors across releases of this program.
+//! Pages of a list: how many, from where, and how a client asks for the next one. A cursor names the last item that the
+//! client has seen, so pages neither repeat nor skip items while others are added. It carries the list and a version,
+//! because clients keep cursors across releases of this program and mix them up.
 
 use serde::Serialize;
 use thiserror::Error;
-use uuid::Uuid;
-
-use crate::domain::tournament::{Tournament, TournamentId};
+use utoipa::ToSchema;
 
 /// Items per page when the client does not say.
 pub const LIMIT_DEFAULT: u16 = 20;
 /// Most items per page.
 pub const LIMIT_MAX: u16 = 100;
 
-const CURSOR_VERSION: &str = "t1-";
+/// The lists that come in pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum List {
+    /// Tournaments, newest first, by id.
+    Tournaments,
+    /// A user's registrations, newest first, by id.
+    OwnRegistrations,
+    /// A tournament's registrations in the order of arrival, by position.
+    Participants,
+}
 
 /// Which page a client asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageRequest {
+    list: List,
     limit: u16,
-    after: Option<TournamentId>,
+    after: Option<u128>,
 }
 
 /// A page that cannot be asked for.
@@ -28,26 +36,37 @@ pub enum PageError {
     /// The limit is not a number in range.
     #[error("limit must be a whole number from 1 to {LIMIT_MAX}")]
     Limit,
-    /// The cursor was not made by [`encode_cursor`].
-    #[error("cursor must be the next_cursor of an earlier page, unchanged")]
+    /// The cursor was not made by [`encode_cursor`] for this list.
+    #[error("cursor must be the nextCursor of an earlier page of this list, unchanged")]
     Cursor,
 }
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Page<T> {
-    /// The items, newest first.
+    /// The items, in the order of the list.
     pub items: Vec<T>,
     /// Asks for the next page; null on the last one.
     pub next_cursor: Option<String>,
+}
+
+impl List {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Tournaments => "t1-",
+            Self::OwnRegistrations => "m1-",
+            Self::Participants => "p1-",
+        }
+    }
 }
 
 impl PageRequest {
     /// Reads a page request from its two query parameters, as the client wrote them.
     ///
     /// # Errors
-    /// A limit out of range or a cursor that is not one of ours.
-    pub fn parse(limit: Option<&str>, cursor: Option<&str>) -> Result<Self, PageError> {
+    /// A limit out of range or a cursor that is not one of this list.
+    pub fn parse(list: List, limit: Option<&str>, cursor: Option<&str>) -> Result<Self, PageError> {
         let limit = match limit {
             None => LIMIT_DEFAULT,
             Some(text) => text
@@ -56,12 +75,12 @@ impl PageRequest {
                 .filter(|n| (1..=LIMIT_MAX).contains(n))
                 .ok_or(PageError::Limit)?,
         };
-        let after = cursor.map(decode_cursor).transpose()?;
-        Ok(Self { limit, after })
+        let after = cursor.map(|cursor| decode_cursor(list, cursor)).transpose()?;
+        Ok(Self { list, limit, after })
     }
 
-    /// Only items older than this one belong to the page.
-    pub fn after(&self) -> Option<TournamentId> {
+    /// Only items behind the one with this key belong to the page.
+    pub fn after(&self) -> Option<u128> {
         self.after
     }
 
@@ -70,87 +89,81 @@ impl PageRequest {
         self.limit + 1
     }
 
-    /// The page made of what was fetched with [`Self::after`] and [`Self::fetch_count`].
-    pub fn page(&self, mut fetched: Vec<Tournament>) -> Page<Tournament> {
+    /// The page made of what was fetched with [`Self::after`] and [`Self::fetch_count`]; `order` is the list's.
+    pub fn page<T>(&self, mut fetched: Vec<T>, order: impl Fn(&T) -> u128) -> Page<T> {
         let more = fetched.len() > usize::from(self.limit);
         fetched.truncate(usize::from(self.limit));
         let last = fetched.last().filter(|_| more);
         Page {
-            next_cursor: last.map(|last| encode_cursor(last.id)),
+            next_cursor: last.map(|last| encode_cursor(self.list, order(last))),
             items: fetched,
         }
     }
 
-    /// A text that is equal for equal requests, and only for them.
+    /// A text that is equal for equal requests of one list, and only for them.
     pub fn cache_key(&self) -> String {
-        let after = self.after.map(encode_cursor).unwrap_or_default();
-        format!("{}:{after}", self.limit)
+        match self.after {
+            None => format!("{}:", self.limit),
+            Some(after) => format!("{}:{after:032x}", self.limit),
+        }
     }
 }
 
-/// The cursor for the items older than `last`.
-pub fn encode_cursor(last: TournamentId) -> String {
-    format!("{CURSOR_VERSION}{}", last.0.as_simple())
+/// The cursor for the items behind the one with this key.
+pub fn encode_cursor(list: List, key: u128) -> String {
+    format!("{}{key:032x}", list.prefix())
 }
 
 /// The inverse of [`encode_cursor`]. Strict: a second spelling of the same cursor would be a second cache entry.
 ///
 /// # Errors
-/// [`PageError::Cursor`] for any text that [`encode_cursor`] does not produce.
-pub fn decode_cursor(cursor: &str) -> Result<TournamentId, PageError> {
-    let digits = cursor.strip_prefix(CURSOR_VERSION).ok_or(PageError::Cursor)?;
+/// [`PageError::Cursor`] for any text that [`encode_cursor`] does not produce for this list.
+pub fn decode_cursor(list: List, cursor: &str) -> Result<u128, PageError> {
+    let digits = cursor.strip_prefix(list.prefix()).ok_or(PageError::Cursor)?;
     let canonical = digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     if !canonical {
         return Err(PageError::Cursor);
     }
-    Uuid::try_parse(digits).map(TournamentId).map_err(|_| PageError::Cursor)
+    u128::from_str_radix(digits, 16).map_err(|_| PageError::Cursor)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use jiff::Timestamp;
     use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
 
-    fn tournament(id: u128) -> Tournament {
-        let id = TournamentId(Uuid::from_u128(id));
-        let time = Timestamp::UNIX_EPOCH;
-        Tournament {
-            id,
-            name: "n".into(),
-            game: "g".into(),
-            seats: 2,
-            starts_at: time,
-            created_at: time,
-        }
-    }
+    const LIST: List = List::Tournaments;
 
-    /// What the store does, on a set in memory.
-    fn fetch(ids: &BTreeSet<u128>, request: &PageRequest) -> Vec<Tournament> {
-        let before = request.after().map(|id| id.0.as_u128());
-        let older = ids.iter().rev().filter(|id| before.is_none_or(|before| **id < before));
-        older
-            .take(usize::from(request.fetch_count()))
-            .map(|id| tournament(*id))
-            .collect()
+    /// What a database returns, newest first.
+    fn fetch(ids: &BTreeSet<u128>, request: &PageRequest) -> Vec<u128> {
+        let older = ids
+            .iter()
+            .rev()
+            .filter(|id| request.after().is_none_or(|before| **id < before));
+        older.take(usize::from(request.fetch_count())).copied().collect()
     }
 
     proptest! {
         #[test]
         fn a_cursor_comes_back_as_it_went_out(id: u128) {
-            let id = TournamentId(Uuid::from_u128(id));
-            prop_assert_eq!(decode_cursor(&encode_cursor(id)), Ok(id));
+            prop_assert_eq!(decode_cursor(LIST, &encode_cursor(LIST, id)), Ok(id));
         }
 
         #[test]
         fn any_text_is_either_refused_or_the_one_spelling_of_its_cursor(text in ".{0,48}|t1-[0-9a-fA-F-]{30,36}") {
-            if let Ok(id) = decode_cursor(&text) {
-                prop_assert_eq!(encode_cursor(id), text);
+            if let Ok(id) = decode_cursor(LIST, &text) {
+                prop_assert_eq!(encode_cursor(LIST, id), text);
             }
+        }
+
+        #[test]
+        fn a_cursor_of_another_list_is_refused(id: u128) {
+            let cursor = encode_cursor(List::Participants, id);
+            prop_assert_eq!(decode_cursor(List::OwnRegistrations, &cursor), Err(PageError::Cursor));
         }
 
         #[test]
@@ -159,10 +172,10 @@ mod tests {
         ) {
             let (mut seen, mut cursor) = (Vec::new(), None::<String>);
             for _ in 0..=ids.len() {
-                let request = PageRequest::parse(Some(&limit.to_string()), cursor.as_deref()).expect("valid");
-                let page = request.page(fetch(&ids, &request));
+                let request = PageRequest::parse(LIST, Some(&limit.to_string()), cursor.as_deref()).expect("valid");
+                let page = request.page(fetch(&ids, &request), |id| *id);
                 prop_assert!(page.items.len() <= usize::from(limit));
-                seen.extend(page.items.iter().map(|item| item.id.0.as_u128()));
+                seen.extend(page.items);
                 cursor = page.next_cursor;
                 if cursor.is_none() { break; }
             }
@@ -174,9 +187,7 @@ mod tests {
         fn different_requests_have_different_cache_keys(
             a in (1..=LIMIT_MAX, any::<Option<u128>>()), b in (1..=LIMIT_MAX, any::<Option<u128>>()),
         ) {
-            let request = |(limit, after): (u16, Option<u128>)| {
-                PageRequest { limit, after: after.map(|id| TournamentId(Uuid::from_u128(id))) }
-            };
+            let request = |(limit, after): (u16, Option<u128>)| PageRequest { list: LIST, limit, after };
             let (a, b) = (request(a), request(b));
             prop_assert_eq!(a == b, a.cache_key() == b.cache_key());
         }
@@ -189,19 +200,19 @@ mod tests {
     #[case("ten")]
     #[case("")]
     fn a_limit_out_of_range_is_refused(#[case] limit: &str) {
-        assert_eq!(PageRequest::parse(Some(limit), None), Err(PageError::Limit));
+        assert_eq!(PageRequest::parse(LIST, Some(limit), None), Err(PageError::Limit));
     }
 
     #[test]
     fn without_parameters_the_first_page_has_the_default_size() {
-        let request = PageRequest::parse(None, None).expect("valid");
+        let request = PageRequest::parse(LIST, None, None).expect("valid");
         assert_eq!(request.fetch_count(), LIMIT_DEFAULT + 1);
         assert_eq!(request.after(), None);
     }
 
     #[test]
     fn a_page_that_is_exactly_full_and_the_last_has_no_cursor() {
-        let request = PageRequest::parse(Some("2"), None).expect("valid");
-        assert_eq!(request.page(vec![tournament(2), tournament(1)]).next_cursor, None);
+        let request = PageRequest::parse(LIST, Some("2"), None).expect("valid");
+        assert_eq!(request.page(vec![2, 1], |id| *id).next_cursor, None);
     }
 }

@@ -13,6 +13,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// All metrics.
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
+    app.metrics.edge.set_watchers(app.live.hub().subscribers());
     match app.metrics.encode(&app.pools()) {
         Ok(body) => ([(CONTENT_TYPE, OPEN_METRICS)], body).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),

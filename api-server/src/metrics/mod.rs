@@ -4,6 +4,7 @@
 //!
 //! Per request: `http_requests_total`, `http_request_duration_seconds`, `http_requests_in_flight`. Per process: the rest.
 
+pub mod edge;
 pub mod labels;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use edge::EdgeMetrics;
 use labels::{CacheLabels, CacheOutcome, HttpLabels, Pool, PoolLabels, QueryLabels, QueryType, USUAL_RESPONSES};
 
 /// Upper bounds in seconds; dense around 0.5, the usual latency target.
@@ -41,6 +43,8 @@ pub struct Metrics {
     cache_requests: Family<CacheLabels, Counter>,
     cache_hit_rate: Gauge<f64, AtomicU64>,
     pools: PoolGauges,
+    /// Of the edge.
+    pub edge: EdgeMetrics,
 }
 
 /// How the connections of one pool are used at this moment.
@@ -82,6 +86,7 @@ impl Default for Metrics {
             cache_requests: Family::default(),
             cache_hit_rate: Gauge::default(),
             pools: PoolGauges::default(),
+            edge: EdgeMetrics::default(),
         };
         metrics.register();
         metrics.create_series();
@@ -151,6 +156,7 @@ impl Metrics {
 
     fn register(&mut self) {
         let registry = &mut self.registry;
+        self.edge.register(registry);
         registry.register("http_requests", "Requests answered", self.requests.clone());
         registry.register(
             "http_request_duration_seconds",

@@ -2,44 +2,46 @@
 //! came later, and would be cut off when this one stops. The answer says `Connection: close`, the server closes after
 //! it, and no request is lost.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::serve::IncomingStream;
-use tokio::net::TcpListener;
+use tokio::net::TcpStream;
 use tracing::debug;
 
 use crate::app::App;
 use crate::lifecycle::Phase;
 
-/// When a connection was accepted.
+/// When a connection was accepted, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted {
+    /// The other end, which may be a proxy.
+    pub peer: SocketAddr,
     at: Instant,
     /// Factor on the greatest age: connections that came together do not all leave together.
     spread: f64,
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Accepted {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Accepted {
+    /// A connection that was accepted just now.
+    pub fn now(stream: &TcpStream) -> Self {
         // Answers are small: waiting to fill a packet would only add delay.
-        if let Err(error) = stream.io().set_nodelay(true) {
+        if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
         }
         Self {
+            // Unknown only when the client is gone already.
+            peer: stream.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()),
             at: Instant::now(),
             spread: rand::random_range(0.8..1.2),
         }
     }
-}
 
-impl Accepted {
     fn is_older_than(&self, age: Duration, now: Instant) -> bool {
         now.duration_since(self.at) > age.mul_f64(self.spread)
     }
@@ -66,7 +68,11 @@ mod tests {
     #[test]
     fn a_connection_is_old_after_its_own_share_of_the_greatest_age() {
         let at = Instant::now();
-        let accepted = Accepted { at, spread: 0.8 };
+        let accepted = Accepted {
+            peer: (Ipv4Addr::LOCALHOST, 1).into(),
+            at,
+            spread: 0.8,
+        };
         let age = Duration::from_mins(1);
         assert!(!accepted.is_older_than(age, at + Duration::from_secs(48)));
         assert!(accepted.is_older_than(age, at + Duration::from_secs(49)));

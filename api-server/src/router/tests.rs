@@ -12,42 +12,30 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::*;
-use crate::config::{CacheConfig, Config, DatabaseConfig, DrainConfig, Limits, PoolConfig};
+use crate::config::{Config, serve_args};
 use crate::store::watch::DatabaseState;
 
 const TOURNAMENT: &str = "/api/tournaments/0197b5b2-6c6e-7d7a-8d31-7a3f0c9d5e21";
 
 /// A server without stores, and without a database on this port when one is needed that never answers.
 fn app(database_port: Option<u16>) -> Arc<App> {
-    let pool = |port| PoolConfig {
-        url: format!("postgres://u:hunter2@127.0.0.1:{port}/d").into(),
-        max_connections: 1,
-        min_connections: 0,
-    };
-    let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        database: database_port.map(|port| DatabaseConfig {
-            primary: pool(port),
-            replica: None,
-            idle_timeout: Duration::from_secs(30),
-            acquire_timeout: Duration::from_millis(200),
-            statement_timeout: Duration::from_secs(1),
-        }),
-        cache: CacheConfig {
-            url: None,
-            ttl: Duration::from_secs(1),
-            timeout: Duration::from_millis(100),
-        },
-        limits: Limits {
-            request_timeout: Duration::from_millis(500),
-            body_bytes: 1024,
-            max_connection_age: None,
-        },
-        drain: DrainConfig {
-            delay: Duration::ZERO,
-            deadline: Duration::from_secs(1),
-        },
-    };
+    let url = format!("postgres://u:hunter2@127.0.0.1:{}/d", database_port.unwrap_or_default());
+    let flags = [
+        "--database-url",
+        if database_port.is_some() { &url } else { "" },
+        "--redis-url",
+        "",
+        "--primary-max-connections",
+        "1",
+        "--database-acquire-timeout-millis",
+        "200",
+        "--body-limit-bytes",
+        "1024",
+        "--max-connection-age-seconds",
+        "0",
+    ];
+    let mut config = Config::try_from(serve_args(&flags)).expect("the flags fit together");
+    config.limits.request_timeout = Duration::from_millis(500);
     Arc::new(App::new(&config).expect("the configuration is sound"))
 }
 
@@ -63,9 +51,23 @@ fn get_request(path: &str) -> Request<Body> {
 }
 
 fn post_request(content_type: &str, body: impl Into<Body>) -> Request<Body> {
-    Request::post("/api/tournaments")
+    Request::post("/api/users")
         .header("content-type", content_type)
         .body(body.into())
+        .expect("a request")
+}
+
+fn with_token(token: &str) -> Request<Body> {
+    Request::get("/api/users/me")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::empty())
+        .expect("a request")
+}
+
+fn sign_in() -> Request<Body> {
+    Request::post("/api/sessions")
+        .header("content-type", "application/json")
+        .body(r#"{"email": "a@b", "password": "x"}"#.into())
         .expect("a request")
 }
 
@@ -213,6 +215,10 @@ async fn metrics_are_in_the_open_metrics_format() {
 #[case::broken_json(post_request("application/json", "{"), 400, "invalid-body")]
 #[case::missing_field(post_request("application/json", "{}"), 422, "invalid-body")]
 #[case::body_too_large(post_request("application/json", "x".repeat(2048)), 413, "invalid-body")]
+#[case::unknown_status(get_request("/api/tournaments?status=open"), 400, "invalid-query")]
+#[case::no_token(get_request("/api/users/me"), 401, "unauthenticated")]
+#[case::no_token_of_ours(with_token("not.a.token"), 401, "invalid-token")]
+#[case::no_redis_to_sign_in(sign_in(), 503, "sessions-unavailable")]
 #[case::no_database(get_request(TOURNAMENT), 503, "database-unavailable")]
 #[tokio::test]
 async fn every_failure_is_a_problem_document(#[case] request: Request<Body>, #[case] status: u16, #[case] name: &str) {
@@ -221,6 +227,7 @@ async fn every_failure_is_a_problem_document(#[case] request: Request<Body>, #[c
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert!(response.headers().contains_key("x-request-id"));
     assert_eq!(response.headers().contains_key("retry-after"), status == 503);
+    assert_eq!(response.headers().contains_key("www-authenticate"), status == 401);
     let problem = body(response).await;
     assert_eq!(problem["type"], format!("urn:pathfinder:problem:{name}"));
     assert_eq!(problem["status"], status);
@@ -240,9 +247,9 @@ async fn a_refused_method_names_those_that_are_taken() {
 }
 
 #[tokio::test]
-async fn a_draft_that_breaks_rules_is_answered_with_every_one_of_them() {
-    let draft = json!({"name": "", "game": "chess", "seats": 1, "starts_at": "2001-01-01T00:00:00Z"});
-    let response = send(&app(None), post_request("application/json", draft.to_string())).await;
+async fn a_body_that_breaks_rules_is_answered_with_every_one_of_them() {
+    let sign_up = json!({"name": "", "email": "nobody", "password": "short"});
+    let response = send(&app(None), post_request("application/json", sign_up.to_string())).await;
     assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let problem = body(response).await;
     let fields: Vec<_> = problem["errors"]
@@ -251,7 +258,7 @@ async fn a_draft_that_breaks_rules_is_answered_with_every_one_of_them() {
         .iter()
         .map(|e| e["field"].clone())
         .collect();
-    assert_eq!(fields, ["name", "seats", "starts_at"]);
+    assert_eq!(fields, ["email", "name", "password"]);
 }
 
 #[tokio::test]
@@ -310,4 +317,36 @@ async fn a_clients_request_id_comes_back() {
         .body(Body::empty());
     let response = send(&app(None), request.expect("a request")).await;
     assert_eq!(response.headers()["x-request-id"], "mine-1");
+}
+
+#[test]
+fn the_committed_openapi_document_is_the_one_of_the_code() {
+    let committed = include_str!("../../openapi.json");
+    let made = crate::http::openapi::text(&document()).expect("a document");
+    assert!(
+        committed == made,
+        "openapi.json is out of date: run `cargo run -p pathfinder-api -- openapi > api-server/openapi.json`"
+    );
+}
+
+#[test]
+fn every_described_path_is_counted_under_its_own_name() {
+    for path in document().paths.paths.keys() {
+        assert_eq!(Route::of(path).as_str(), path);
+    }
+}
+
+#[tokio::test]
+async fn the_openapi_document_is_served_and_a_client_that_has_it_gets_304() {
+    let app = app(None);
+    let first = send(&app, get_request("/openapi.json")).await;
+    assert_eq!(first.status(), StatusCode::OK);
+    let etag = first.headers()["etag"].clone();
+    assert!(body(first).await["paths"]["/api/tournaments"]["get"].is_object());
+    let again = Request::get("/openapi.json")
+        .header("if-none-match", etag)
+        .body(Body::empty());
+    let again = send(&app, again.expect("a request")).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(text(again).await, "");
 }

@@ -1,28 +1,26 @@
 //! The connections to the database: a pool to the primary and, when there is one, a pool to a replica. Writes go to the
-//! primary; reads go to the replica and fall back to the primary while it does not answer. Every wait is bounded on this
-//! side too, because a frozen server keeps no timeouts. What is asked is not known here.
+//! primary; reads go to the replica, unless the reader must see the latest, and fall back to the primary while it does
+//! not answer or is too far behind. Every wait is bounded on this side too, because a frozen server keeps no timeouts.
+//! What is asked is not known here.
 
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use secrecy::ExposeSecret;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow};
 use sqlx::query::QueryAs;
-use sqlx::{Connection, FromRow, Postgres};
+use sqlx::{FromRow, Postgres};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::StoreError;
+use super::connect::{Access, connect, options, session_options};
+use super::pool::MeteredPool;
 use crate::circuit::{Circuit, Transition};
-use crate::config::{DatabaseConfig, PoolConfig};
+use crate::config::DatabaseConfig;
 use crate::metrics::labels::{Pool, QueryType};
 use crate::metrics::{Metrics, PoolUse};
 
-/// A connection lives at most this long, so that a pool forgets a server that it should not know any more.
-const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// How much longer this side waits than the server's own statement timeout.
 const ANSWER_MARGIN: Duration = Duration::from_millis(500);
 /// After its first failure a replica is left alone for this long.
@@ -30,10 +28,24 @@ const REPLICA_FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// A replica that stays away is tried at least this often.
 const REPLICA_LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// A statement with its values.
+pub type Query<'q, T> = QueryAs<'q, Postgres, T, PgArguments>;
+
+/// What a reader must see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// What a replica shows, which may be a little behind.
+    Any,
+    /// Everything that was written before, as the reader's own writes.
+    Latest,
+}
+
 /// The database.
 #[derive(Debug)]
 pub struct Db {
     primary: MeteredPool,
+    /// Set while the primary is known not to answer: then nobody waits for it.
+    primary_away: AtomicBool,
     replica: Option<Replica>,
     metrics: Arc<Metrics>,
     acquire_timeout: Duration,
@@ -44,26 +56,17 @@ pub struct Db {
 struct Replica {
     pool: MeteredPool,
     circuit: Circuit,
+    /// Set while it is too far behind.
+    behind: AtomicBool,
 }
 
-#[derive(Debug)]
-struct MeteredPool {
-    pool: PgPool,
-    waiting: AtomicU32,
-}
-
-/// One connection, for one request.
-#[derive(Debug)]
-pub struct Session<'a> {
-    connection: PoolConnection<Postgres>,
-    db: &'a Db,
-}
-
-/// Whether the connections of a pool may write.
+/// Which failures of a first attempt cannot have done anything, so that a second one is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    ReadWrite,
-    ReadOnly,
+enum Retry {
+    /// A read: all that pass by themselves.
+    Broken,
+    /// A write: only the refusal of a server that became read-only.
+    ReadOnlyServer,
 }
 
 impl Db {
@@ -72,24 +75,21 @@ impl Db {
     /// # Errors
     /// A connection string that does not parse.
     pub fn new(config: &DatabaseConfig, metrics: Arc<Metrics>) -> Result<Self, StoreError> {
-        let primary = options("DATABASE_URL", &config.primary)?;
+        let primary = session_options(options("DATABASE_URL", &config.primary)?, config, Access::ReadWrite);
         let replica = match &config.replica {
             None => None,
             Some(pool) => {
-                let options = options("DATABASE_REPLICA_URL", pool)?;
-                let pool = MeteredPool::new(config, pool, session_options(options, config, Access::ReadOnly));
+                let options = session_options(options("DATABASE_REPLICA_URL", pool)?, config, Access::ReadOnly);
                 Some(Replica {
-                    pool,
+                    pool: MeteredPool::new(Pool::Replica, config, pool, options),
                     circuit: Circuit::new(REPLICA_FIRST_PAUSE, REPLICA_LONGEST_PAUSE),
+                    behind: AtomicBool::new(false),
                 })
             }
         };
         Ok(Self {
-            primary: MeteredPool::new(
-                config,
-                &config.primary,
-                session_options(primary, config, Access::ReadWrite),
-            ),
+            primary: MeteredPool::new(Pool::Primary, config, &config.primary, primary),
+            primary_away: AtomicBool::new(false),
             replica,
             metrics,
             acquire_timeout: config.acquire_timeout,
@@ -97,28 +97,185 @@ impl Db {
         })
     }
 
-    /// A connection that may write.
+    /// The rows of a statement that may write. `query` makes it; twice, if the server turns out to be read-only.
     ///
     /// # Errors
-    /// The primary does not answer, or all connections to it stay in use.
-    pub async fn write(&self) -> Result<Session<'_>, StoreError> {
-        let connection = self.primary.acquire().await?;
-        Ok(Session { connection, db: self })
+    /// The primary does not answer, or the statement fails.
+    pub async fn write<'q, T>(&self, what: QueryType, query: impl Fn() -> Query<'q, T>) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        if self.primary_away.load(Ordering::Relaxed) {
+            return Err(StoreError::Away);
+        }
+        self.on_primary(what, &query, Retry::ReadOnlyServer).await
     }
 
-    /// A connection for reading only.
+    /// The rows of a statement that only reads.
     ///
     /// # Errors
-    /// Neither the replica nor the primary answers.
-    pub async fn read(&self) -> Result<Session<'_>, StoreError> {
+    /// Neither the replica nor the primary answers, or the statement fails.
+    pub async fn read<'q, T>(
+        &self,
+        what: QueryType,
+        freshness: Freshness,
+        query: impl Fn() -> Query<'q, T>,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        let away = self.primary_away.load(Ordering::Relaxed);
         let Some(replica) = &self.replica else {
-            return self.write().await;
+            return if away {
+                Err(StoreError::Away)
+            } else {
+                self.on_primary(what, &query, Retry::Broken).await
+            };
         };
-        if let Some(connection) = replica.acquire().await {
-            return Ok(Session { connection, db: self });
+        // Something a little old is better than nothing: without a primary the replica answers all.
+        if away || (freshness == Freshness::Any && !replica.behind.load(Ordering::Relaxed)) {
+            match self.on_replica(replica, what, &query).await {
+                Some(Err(error)) if error.is_transient() => {}
+                Some(answer) => return answer,
+                None => {}
+            }
+            if away {
+                return Err(StoreError::Away);
+            }
         }
-        self.metrics.replica_fallback();
-        self.write().await
+        if freshness == Freshness::Any {
+            self.metrics.replica_fallback();
+        }
+        self.on_primary(what, &query, Retry::Broken).await
+    }
+
+    async fn on_primary<'q, T>(
+        &self,
+        what: QueryType,
+        query: &impl Fn() -> Query<'q, T>,
+        retry: Retry,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        let first = self.fetch(&self.primary, what, query()).await;
+        let again = match (&first, retry) {
+            (Err(error), _) if error.is_read_only() => true,
+            (Err(error), Retry::Broken) => error.is_broken_connection(),
+            (Ok(_), Retry::Broken) | (_, Retry::ReadOnlyServer) => false,
+        };
+        if !again {
+            return first;
+        }
+        // The primary's address leads elsewhere now, or its server began anew: the other connections are as old.
+        self.primary.distrust();
+        self.fetch(&self.primary, what, query()).await
+    }
+
+    /// `None` when the replica is not asked at the moment or gives no connection.
+    async fn on_replica<'q, T>(
+        &self,
+        replica: &Replica,
+        what: QueryType,
+        query: &impl Fn() -> Query<'q, T>,
+    ) -> Option<Result<Vec<T>, StoreError>>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        let attempt = replica.circuit.ask(Instant::now())?;
+        let answer = self.fetch(&replica.pool, what, query()).await;
+        match &answer {
+            Err(error) if error.is_connectivity() => {
+                if replica.circuit.failed(attempt, Instant::now()) == Transition::Opened {
+                    warn!(%error, "reads go to the primary: the replica does not answer");
+                    replica.pool.distrust();
+                }
+            }
+            Ok(_) | Err(_) => {
+                if replica.circuit.succeeded(attempt) == Transition::Closed {
+                    info!("reads go to the replica again");
+                }
+            }
+        }
+        Some(answer)
+    }
+
+    async fn fetch<T>(&self, pool: &MeteredPool, what: QueryType, query: Query<'_, T>) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        let mut connection = pool.acquire().await?;
+        let _timer = self.metrics.time_query(what);
+        let (what, after) = (what.as_str(), self.answer_timeout);
+        match timeout(after, query.fetch_all(&mut *connection)).await {
+            Ok(Ok(rows)) => Ok(rows),
+            Ok(Err(source)) => {
+                let error = StoreError::Query { what, source };
+                if error.is_broken_connection() || error.is_read_only() {
+                    connection.close_on_drop();
+                }
+                Err(error)
+            }
+            Err(_) => {
+                connection.close_on_drop();
+                Err(StoreError::Timeout { what, after })
+            }
+        }
+    }
+
+    /// What the watch found out about the primary.
+    pub(super) fn primary_is(&self, found: Found) {
+        let away = found == Found::Away;
+        if self.primary_away.swap(away, Ordering::Relaxed) != away && away {
+            self.primary.distrust();
+        }
+    }
+
+    /// What the watch found out about the replica.
+    pub(super) fn replica_is(&self, found: ReplicaFound) {
+        let behind = matches!(found, ReplicaFound::Behind(_));
+        let Some(replica) = &self.replica else { return };
+        if replica.behind.swap(behind, Ordering::Relaxed) == behind {
+            return;
+        }
+        match found {
+            ReplicaFound::Behind(lag) => {
+                warn!(
+                    lag_seconds = lag.as_secs(),
+                    "reads go to the primary: the replica is too far behind"
+                );
+            }
+            ReplicaFound::UpToDate => info!("the replica has caught up"),
+        }
+    }
+
+    /// Whether there is a replica.
+    pub fn has_replica(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    /// The rows of a statement on the replica alone, for the watch; `None` without one.
+    pub(super) async fn ask_replica<'q, T>(
+        &self,
+        what: QueryType,
+        query: impl Fn() -> Query<'q, T>,
+    ) -> Option<Result<Vec<T>, StoreError>>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        self.on_replica(self.replica.as_ref()?, what, &query).await
+    }
+
+    /// The rows of a statement on the primary, for the watch: also while it is believed to be away.
+    pub(super) async fn ask_primary<'q, T>(
+        &self,
+        what: QueryType,
+        query: impl Fn() -> Query<'q, T>,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
+    {
+        self.on_primary(what, &query, Retry::Broken).await
     }
 
     /// A new connection to the primary beside the pool: tells an exhausted pool from a dead server, and why it is dead.
@@ -126,12 +283,12 @@ impl Db {
     /// # Errors
     /// The primary does not answer or refuses the connection.
     pub(super) async fn connect(&self) -> Result<PgConnection, StoreError> {
-        connect(&self.primary.pool.connect_options(), self.acquire_timeout).await
+        connect(&self.primary.options(), self.acquire_timeout).await
     }
 
     /// The options of the connections to the primary.
     pub(super) fn primary_options(&self) -> PgConnectOptions {
-        self.primary.pool.connect_options().as_ref().clone()
+        self.primary.options()
     }
 
     /// How the pools are used at this moment.
@@ -147,9 +304,9 @@ impl Db {
 
     /// Closes all connections; those in use when they come back.
     pub async fn close(&self) {
-        self.primary.pool.close().await;
+        self.primary.close().await;
         if let Some(replica) = &self.replica {
-            replica.pool.pool.close().await;
+            replica.pool.close().await;
         }
     }
 
@@ -162,158 +319,28 @@ impl Db {
     }
 }
 
-impl Session<'_> {
-    /// Runs one statement and returns its rows.
-    ///
-    /// # Errors
-    /// The statement fails, or is not answered in time; then the connection is not used again.
-    pub async fn fetch<T>(
-        &mut self,
-        query_type: QueryType,
-        query: QueryAs<'_, Postgres, T, PgArguments>,
-    ) -> Result<Vec<T>, StoreError>
-    where
-        T: Send + Unpin + for<'r> FromRow<'r, PgRow>,
-    {
-        let _timer = self.db.metrics.time_query(query_type);
-        let (what, after) = (query_type.as_str(), self.db.answer_timeout);
-        if let Ok(answer) = timeout(after, query.fetch_all(&mut *self.connection)).await {
-            return answer.map_err(|source| StoreError::Query { what, source });
-        }
-        self.connection.close_on_drop();
-        Err(StoreError::Timeout { what, after })
-    }
+/// Whether the primary takes writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// It does.
+    There,
+    /// It does not answer, or is read-only.
+    Away,
 }
 
-impl Replica {
-    async fn acquire(&self) -> Option<PoolConnection<Postgres>> {
-        let attempt = self.circuit.ask(Instant::now())?;
-        match self.pool.acquire().await {
-            Ok(connection) => {
-                if self.circuit.succeeded(attempt) == Transition::Closed {
-                    info!("reads go to the replica again");
-                }
-                Some(connection)
-            }
-            Err(error) => {
-                if self.circuit.failed(attempt, Instant::now()) == Transition::Opened {
-                    warn!(%error, "reads go to the primary: the replica does not answer");
-                }
-                None
-            }
-        }
-    }
-}
-
-impl MeteredPool {
-    fn new(config: &DatabaseConfig, pool: &PoolConfig, options: PgConnectOptions) -> Self {
-        let pool = PgPoolOptions::new()
-            .max_connections(pool.max_connections)
-            .min_connections(pool.min_connections)
-            .idle_timeout(config.idle_timeout)
-            .max_lifetime(MAX_LIFETIME)
-            .acquire_timeout(config.acquire_timeout)
-            .connect_lazy_with(options);
-        Self {
-            pool,
-            waiting: AtomicU32::new(0),
-        }
-    }
-
-    async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        let _waiting = Waiting::new(&self.waiting);
-        self.pool.acquire().await.map_err(|source| match source {
-            sqlx::Error::PoolTimedOut => StoreError::NoFreeConnection,
-            source => StoreError::Connect { source },
-        })
-    }
-
-    fn usage(&self) -> PoolUse {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        PoolUse {
-            active: self.pool.size().saturating_sub(idle),
-            idle,
-            max: self.pool.options().get_max_connections(),
-            waiting: self.waiting.load(Ordering::Relaxed),
-        }
-    }
-}
-
-/// Counts a wait for a connection, also one that is abandoned.
-struct Waiting<'a>(&'a AtomicU32);
-
-impl<'a> Waiting<'a> {
-    fn new(count: &'a AtomicU32) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// One connection outside any pool.
-pub(super) async fn connect(options: &PgConnectOptions, within: Duration) -> Result<PgConnection, StoreError> {
-    match timeout(within, PgConnection::connect_with(options)).await {
-        Ok(connected) => connected.map_err(|source| StoreError::Connect { source }),
-        Err(_) => Err(StoreError::Timeout {
-            what: "connect",
-            after: within,
-        }),
-    }
-}
-
-/// What the connection string says. sqlx alone would take any scheme.
-pub(super) fn options(variable: &'static str, pool: &PoolConfig) -> Result<PgConnectOptions, StoreError> {
-    let url = pool.url.expose_secret();
-    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        let source = sqlx::Error::Configuration("the scheme is neither postgres nor postgresql".into());
-        return Err(StoreError::BadUrl { variable, source });
-    }
-    PgConnectOptions::from_str(url)
-        .map(|options| options.application_name("pathfinder-api"))
-        .map_err(|source| StoreError::BadUrl { variable, source })
-}
-
-/// A replica's connections refuse writes even when its address leads to a primary.
-fn session_options(options: PgConnectOptions, config: &DatabaseConfig, access: Access) -> PgConnectOptions {
-    let options = options.options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
-    match access {
-        Access::ReadWrite => options,
-        Access::ReadOnly => options.options([("default_transaction_read_only", "on")]),
-    }
+/// Whether the replica may be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplicaFound {
+    /// It may.
+    UpToDate,
+    /// Not while it is this far behind.
+    Behind(Duration),
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
-
-    #[rstest]
-    #[case::other_scheme("mysql://root:hunter2@host")]
-    #[case::no_url("hunter2")]
-    #[case::broken_port("postgres://root:hunter2@host:port/d")]
-    fn a_connection_string_that_does_not_parse_is_not_repeated(#[case] url: &str) {
-        let pool = PoolConfig {
-            url: url.into(),
-            max_connections: 1,
-            min_connections: 0,
-        };
-        // Not `expect_err`: sqlx' options show the password when they are printed.
-        let error = options("DATABASE_URL", &pool)
-            .err()
-            .map(anyhow::Error::from)
-            .expect("not a connection string");
-        assert!(
-            format!("{error:#}").contains("DATABASE_URL is not of the form"),
-            "{error:#}"
-        );
-        assert!(!format!("{error:#} {error:?}").contains("hunter2"), "{error:#}");
-    }
+    use crate::config::PoolConfig;
 
     #[tokio::test]
     async fn debug_output_of_the_pools_does_not_hold_the_password() {
@@ -328,6 +355,7 @@ mod tests {
             idle_timeout: Duration::from_secs(1),
             acquire_timeout: Duration::from_secs(1),
             statement_timeout: Duration::from_secs(1),
+            connection_uses: 7500,
         };
         let db = Db::new(&config, Arc::new(Metrics::default())).expect("parses");
         assert!(!format!("{db:?}").contains("hunter2"));

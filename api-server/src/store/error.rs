@@ -18,6 +18,9 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// There is no connection string.
+    #[error("this server has no database: set DATABASE_URL")]
+    NotConfigured,
     /// No connection could be made.
     #[error("cannot connect to the database: {source}")]
     Connect {
@@ -25,6 +28,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    /// The primary is known not to take writes at the moment.
+    #[error("the primary does not answer or is read-only: the watch over it says why")]
+    Away,
+    /// The address of the primary leads to a server that takes no writes.
+    #[error("the primary's address leads to a standby: promote it, or correct DATABASE_URL")]
+    Standby,
     /// All connections were in use for longer than a request may wait.
     #[error("no free connection to the database within the acquire timeout: all are in use, or it does not answer")]
     NoFreeConnection,
@@ -66,22 +75,87 @@ impl StoreError {
     /// Whether the same call may succeed later without anyone changing anything: the client should retry.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::NoFreeConnection | Self::Timeout { .. } => true,
+            Self::NotConfigured
+            | Self::Connect { .. }
+            | Self::Away
+            | Self::Standby
+            | Self::NoFreeConnection
+            | Self::Timeout { .. } => true,
             Self::Query { source, .. } => is_transient(source),
             Self::BadUrl { .. } | Self::Corrupt { .. } | Self::Migrate { .. } => false,
         }
     }
 
+    /// Whether the server refused to write because it is a standby: nothing was done.
+    pub fn is_read_only(&self) -> bool {
+        self.code().as_deref() == Some("25006")
+    }
+
+    /// Whether the connection broke before or during the statement, or its server is going away.
+    pub fn is_broken_connection(&self) -> bool {
+        match self {
+            Self::Query { source, .. } => is_broken(source),
+            Self::NotConfigured
+            | Self::Connect { .. }
+            | Self::Away
+            | Self::Standby
+            | Self::NoFreeConnection
+            | Self::Timeout { .. }
+            | Self::BadUrl { .. }
+            | Self::Corrupt { .. }
+            | Self::Migrate { .. } => false,
+        }
+    }
+
+    /// Whether the server could not be reached or did not answer, as opposed to an answer that is an error.
+    pub fn is_connectivity(&self) -> bool {
+        match self {
+            Self::NotConfigured
+            | Self::Connect { .. }
+            | Self::Away
+            | Self::Standby
+            | Self::NoFreeConnection
+            | Self::Timeout { .. } => true,
+            Self::Query { source, .. } => is_broken(source),
+            Self::BadUrl { .. } | Self::Corrupt { .. } | Self::Migrate { .. } => false,
+        }
+    }
+
+    /// Whether a value breaks a rule that each row must keep alone: there is one like it already.
+    pub fn is_duplicate(&self) -> bool {
+        self.code().as_deref() == Some("23505")
+    }
+
+    fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Query {
+                source: sqlx::Error::Database(error),
+                ..
+            } => error.code(),
+            _ => None,
+        }
+    }
+
     /// Whether a table that the statement needs does not exist.
     pub fn is_missing_table(&self) -> bool {
-        matches!(self, Self::Query { source: sqlx::Error::Database(error), .. } if error.code().as_deref() == Some("42P01"))
+        self.code().as_deref() == Some("42P01")
+    }
+}
+
+fn is_broken(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("08") || code.starts_with("57P")),
+        _ => false,
     }
 }
 
 /// Broken connections, and the database's own words for starting, stopping, being overloaded, being a standby, and for
-/// a table that the migrations have not made yet.
+/// a table or function that the migrations have not made yet.
 fn is_transient(error: &sqlx::Error) -> bool {
-    const CODES: [&str; 3] = ["57014", "25006", "42P01"];
+    const CODES: [&str; 4] = ["57014", "25006", "42P01", "42883"];
     const CLASSES: [&str; 4] = ["08", "53", "57P", "40"];
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,

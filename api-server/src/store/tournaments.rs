@@ -1,47 +1,79 @@
-//! Tournaments in the database. Times travel as texts and whole microseconds, which both sides hold exactly.
+//! Tournaments in the database. Times travel as texts and whole microseconds, which both sides hold exactly. The rules
+//! that need a lock are functions of the schema; here are their names and what their words mean.
 
-use jiff::Timestamp;
-use sqlx::query_as;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row, query_as};
 use uuid::Uuid;
 
-use super::StoreError;
-use super::db::Db;
-use crate::domain::page::PageRequest;
-use crate::domain::tournament::{Tournament, TournamentId};
+use super::db::{Db, Freshness};
+use super::{StoreError, timestamp};
+use crate::domain::registration::Refusal;
+use crate::domain::search::TournamentSearch;
+use crate::domain::tournament::{EntryFee, Tournament, TournamentId, TournamentPatch, TournamentStatus};
+use crate::domain::user::UserId;
 use crate::metrics::labels::QueryType;
 
-/// id, name, game, seats, starts_at and created_at in microseconds since 1970
-type Row = (Uuid, String, String, i32, i64, i64);
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, owner_id, name, game, seats, seats_taken, waiting, status, entry_fee_minor, entry_fee_currency,
+                (extract(epoch from starts_at) * 1000000)::bigint as starts, (extract(epoch from created_at) * 1000000)::bigint as created
+            from tournaments where ",
+            $rest
+        )
+    };
+}
 
-const GET: &str = "select id, name, game, seats,
-        (extract(epoch from starts_at) * 1000000)::bigint, (extract(epoch from created_at) * 1000000)::bigint
-    from tournaments where id = $1";
-const LIST: &str = "select id, name, game, seats,
-        (extract(epoch from starts_at) * 1000000)::bigint, (extract(epoch from created_at) * 1000000)::bigint
-    from tournaments where $1::uuid is null or id < $1 order by id desc limit $2";
-const CREATE: &str = "insert into tournaments (id, name, game, seats, starts_at, created_at)
-    values ($1, $2, $3, $4, $5::text::timestamptz, $6::text::timestamptz) returning id";
+const GET: &str = select!("id = $1");
+const LIST: &str = select!(
+    "id < $1 and ($3::text is null or status = $3) and ($4::text is null or starts_at > $4::text::timestamptz)
+    order by id desc limit $2"
+);
+const LIST_OF_GAME: &str = select!(
+    "id < $1 and ($3::text is null or status = $3) and ($4::text is null or starts_at > $4::text::timestamptz)
+    and game = $5 order by id desc limit $2"
+);
+const CREATE: &str =
+    "insert into tournaments (id, owner_id, name, game, seats, starts_at, created_at, entry_fee_minor, entry_fee_currency)
+    values ($1, $2, $3, $4, $5, $6::text::timestamptz, $7::text::timestamptz, $8, $9) returning id";
+const UPDATE: &str = "select update_tournament($1, $2, $3, $4, $5, $6::text::timestamptz)";
+const CANCEL: &str = "select cancel_tournament($1, $2)";
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Stored(Result<Tournament, StoreError>);
 
 /// The tournaments of one page, newest first, and one more when another page follows.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn list(db: &Db, request: &PageRequest) -> Result<Vec<Tournament>, StoreError> {
-    let query = query_as::<_, Row>(LIST)
-        .bind(request.after().map(|id| id.0))
-        .bind(i64::from(request.fetch_count()));
-    let rows = db.read().await?.fetch(QueryType::ListTournaments, query).await?;
-    rows.into_iter().map(tournament).collect()
+pub async fn list(db: &Db, search: &TournamentSearch, freshness: Freshness) -> Result<Vec<Tournament>, StoreError> {
+    let before = search.page.after().map_or(Uuid::max(), Uuid::from_u128);
+    let starts_after = search.starts_after.map(|time| time.to_string());
+    let query = || {
+        let sql = if search.game.is_some() { LIST_OF_GAME } else { LIST };
+        let query = query_as::<_, Stored>(sql)
+            .bind(before)
+            .bind(i64::from(search.page.fetch_count()))
+            .bind(search.status.map(TournamentStatus::as_str))
+            .bind(starts_after.as_deref());
+        match &search.game {
+            Some(game) => query.bind(game),
+            None => query,
+        }
+    };
+    let rows = db.read(QueryType::ListTournaments, freshness, query).await?;
+    rows.into_iter().map(|row| row.0).collect()
 }
 
 /// One tournament, if it exists.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn get(db: &Db, id: TournamentId) -> Result<Option<Tournament>, StoreError> {
-    let query = query_as::<_, Row>(GET).bind(id.0);
-    let rows = db.read().await?.fetch(QueryType::GetTournament, query).await?;
-    rows.into_iter().next().map(tournament).transpose()
+pub async fn get(db: &Db, id: TournamentId, freshness: Freshness) -> Result<Option<Tournament>, StoreError> {
+    let query = || query_as::<_, Stored>(GET).bind(id.0);
+    let rows = db.read(QueryType::GetTournament, freshness, query).await?;
+    rows.into_iter().next().map(|row| row.0).transpose()
 }
 
 /// Stores a new tournament.
@@ -49,28 +81,101 @@ pub async fn get(db: &Db, id: TournamentId) -> Result<Option<Tournament>, StoreE
 /// # Errors
 /// The database does not answer; the tournament may or may not be stored then.
 pub async fn create(db: &Db, new: &Tournament) -> Result<(), StoreError> {
-    let query = query_as::<_, (Uuid,)>(CREATE)
-        .bind(new.id.0)
-        .bind(&new.name)
-        .bind(&new.game)
-        .bind(i32::try_from(new.seats).unwrap_or(i32::MAX))
-        .bind(new.starts_at.to_string())
-        .bind(new.created_at.to_string());
-    db.write().await?.fetch(QueryType::CreateTournament, query).await?;
+    let fee = new.entry_fee.as_ref();
+    let query = || {
+        query_as::<_, (Uuid,)>(CREATE)
+            .bind(new.id.0)
+            .bind(new.owner_id.map(|owner| owner.0))
+            .bind(&new.name)
+            .bind(&new.game)
+            .bind(i32::try_from(new.seats).unwrap_or(i32::MAX))
+            .bind(new.starts_at.to_string())
+            .bind(new.created_at.to_string())
+            .bind(fee.map(|fee| fee.amount))
+            .bind(fee.map(|fee| &*fee.currency))
+    };
+    db.write(QueryType::CreateTournament, query).await?;
     Ok(())
 }
 
-fn tournament((id, name, game, seats, starts_at, created_at): Row) -> Result<Tournament, StoreError> {
-    let corrupt = |problem: String| StoreError::Corrupt {
-        what: "tournament",
-        problem: format!("{id}: {problem}"),
+/// Changes a tournament; more seats go to those who wait.
+///
+/// # Errors
+/// The database does not answer; the change may or may not be made then.
+pub async fn update(
+    db: &Db,
+    id: TournamentId,
+    asker: UserId,
+    patch: &TournamentPatch,
+) -> Result<Result<(), Refusal>, StoreError> {
+    let seats = patch.seats.map(|seats| i32::try_from(seats).unwrap_or(i32::MAX));
+    let query = || {
+        query_as::<_, (String,)>(UPDATE)
+            .bind(id.0)
+            .bind(asker.0)
+            .bind(patch.name.as_deref())
+            .bind(patch.game.as_deref())
+            .bind(seats)
+            .bind(patch.starts_at.map(|time| time.to_string()))
     };
-    Ok(Tournament {
-        id: TournamentId(id),
-        name,
-        game,
-        seats: u32::try_from(seats).map_err(|_| corrupt(format!("{seats} seats")))?,
-        starts_at: Timestamp::from_microsecond(starts_at).map_err(|error| corrupt(error.to_string()))?,
-        created_at: Timestamp::from_microsecond(created_at).map_err(|error| corrupt(error.to_string()))?,
+    outcome(db.write(QueryType::UpdateTournament, query).await?)
+}
+
+/// Cancels a tournament for good.
+///
+/// # Errors
+/// The database does not answer; it may or may not be cancelled then.
+pub async fn cancel(db: &Db, id: TournamentId, asker: UserId) -> Result<Result<(), Refusal>, StoreError> {
+    let query = || query_as::<_, (String,)>(CANCEL).bind(id.0).bind(asker.0);
+    outcome(db.write(QueryType::CancelTournament, query).await?)
+}
+
+/// What a function of the schema answered: `Done`, or why not.
+pub(super) fn outcome(rows: Vec<(String,)>) -> Result<Result<(), Refusal>, StoreError> {
+    let word = rows.into_iter().next().map(|(word,)| word).unwrap_or_default();
+    if word == "Done" {
+        return Ok(Ok(()));
+    }
+    refusal(&word).map(Err)
+}
+
+pub(super) fn refusal(word: &str) -> Result<Refusal, StoreError> {
+    Refusal::named(word).ok_or_else(|| StoreError::Corrupt {
+        what: "outcome",
+        problem: format!("`{word}`"),
     })
+}
+
+impl<'r> FromRow<'r, PgRow> for Stored {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        let fee = row
+            .try_get::<Option<i64>, _>(8)?
+            .zip(row.try_get::<Option<String>, _>(9)?);
+        let (starts_at, created_at) = (row.try_get(10)?, row.try_get(11)?);
+        let (seats, taken, waiting): (i32, i32, i32) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
+        let status: &str = row.try_get(7)?;
+        let corrupt = |problem: String| StoreError::Corrupt {
+            what: "tournament",
+            problem,
+        };
+        let count = |count: i32| u32::try_from(count).map_err(|_| corrupt(format!("{count} seats")));
+        let (id, owner): (Uuid, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?);
+        let (name, game) = (row.try_get(2)?, row.try_get(3)?);
+        let read = || -> Result<Tournament, StoreError> {
+            Ok(Tournament {
+                id: TournamentId(id),
+                owner_id: owner.map(UserId),
+                name,
+                game,
+                seats: count(seats)?,
+                seats_taken: count(taken)?,
+                waiting: count(waiting)?,
+                status: TournamentStatus::named(status).ok_or_else(|| corrupt(format!("status `{status}`")))?,
+                entry_fee: fee.map(|(amount, currency)| EntryFee { amount, currency }),
+                starts_at: timestamp("tournament", starts_at)?,
+                created_at: timestamp("tournament", created_at)?,
+            })
+        };
+        Ok(Self(read()))
+    }
 }

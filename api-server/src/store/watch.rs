@@ -1,20 +1,26 @@
 //! Watches the database from the start of the process to its end: waits until it answers, migrates it, and looks at it
 //! again and again. The result is what /ready says, so a probe costs no query. One log line per change.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::random_range;
 use tokio::sync::watch::{self, Sender};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-use super::db::Db;
-use super::migrations::{self, Schema};
+use super::StoreError;
+use super::db::{Db, Found, ReplicaFound};
+use super::lag::Lag;
+use super::migrations::{self, Role, Schema};
 
 /// Between two looks at a database that works.
 const PAUSE_WHILE_READY: Duration = Duration::from_secs(2);
 /// Between two looks at a database that does not.
 const PAUSE_WHILE_AWAY: Duration = Duration::from_millis(500);
+
+/// A replica that shows what is older is not read: with the time that passes until this is noticed, it is less than
+/// the time for which a user's own write is read from the primary.
+const MAX_LAG: Duration = Duration::from_secs(10);
 
 /// What is known of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +34,11 @@ pub enum DatabaseState {
     },
     /// It answers, and its schema is up to date.
     Ready,
+    /// Its replica answers and the primary does not: reads go on, writes are refused.
+    ReadOnly {
+        /// What is wrong with the primary.
+        reason: String,
+    },
     /// It was usable and is not any more.
     Lost {
         /// The last failure.
@@ -64,7 +75,9 @@ impl DatabaseHealth {
 
     fn failed(&self, reason: String) {
         self.set(match self.state() {
-            DatabaseState::Ready | DatabaseState::Lost { .. } => DatabaseState::Lost { reason },
+            DatabaseState::Ready | DatabaseState::ReadOnly { .. } | DatabaseState::Lost { .. } => {
+                DatabaseState::Lost { reason }
+            }
             DatabaseState::NotConfigured | DatabaseState::Waiting { .. } => {
                 DatabaseState::Waiting { reason: Some(reason) }
             }
@@ -80,11 +93,20 @@ impl DatabaseState {
             Self::Waiting { reason: None } => "not asked yet",
             Self::Waiting { reason: Some(_) } => "waiting",
             Self::Ready => "ready",
+            Self::ReadOnly { .. } => "read-only",
             Self::Lost { .. } => "lost",
         }
     }
 
-    /// Why the server cannot work with the database, and what to do about it; `None` when it can.
+    /// Whether requests should come here: reads at least are answered.
+    pub fn is_serving(&self) -> bool {
+        match self {
+            Self::Ready | Self::ReadOnly { .. } => true,
+            Self::NotConfigured | Self::Waiting { .. } | Self::Lost { .. } => false,
+        }
+    }
+
+    /// Why the server cannot work fully with the database, and what to do about it; `None` when it can.
     pub fn problem(&self) -> Option<String> {
         match self {
             Self::NotConfigured => {
@@ -93,6 +115,7 @@ impl DatabaseState {
             Self::Waiting { reason: None } => Some("waiting for the database: not asked yet".to_owned()),
             Self::Waiting { reason: Some(reason) } => Some(format!("waiting for the database: {reason}")),
             Self::Ready => None,
+            Self::ReadOnly { reason } => Some(format!("writes are refused, reads go on: {reason}")),
             Self::Lost { reason } => Some(format!("the database does not answer: {reason}")),
         }
     }
@@ -100,29 +123,65 @@ impl DatabaseState {
 
 /// Watches until it is dropped.
 pub async fn watch(db: &Db, health: &DatabaseHealth) {
+    let mut lag = Lag::default();
     loop {
-        let pause = match look(db, health).await {
+        let pause = match look(db, health, &mut lag).await {
             DatabaseState::Ready => PAUSE_WHILE_READY,
-            DatabaseState::NotConfigured | DatabaseState::Waiting { .. } | DatabaseState::Lost { .. } => {
-                PAUSE_WHILE_AWAY
-            }
+            DatabaseState::NotConfigured
+            | DatabaseState::Waiting { .. }
+            | DatabaseState::ReadOnly { .. }
+            | DatabaseState::Lost { .. } => PAUSE_WHILE_AWAY,
         };
         // Spread, so that servers which started together do not look together for ever.
         sleep(pause.mul_f64(random_range(0.8..1.2))).await;
     }
 }
 
-async fn look(db: &Db, health: &DatabaseHealth) -> DatabaseState {
-    let looked = match migrations::check(db).await {
-        Ok(Schema::Behind) => migrations::apply(db).await,
-        Ok(Schema::Current) => Ok(()),
-        Err(error) => Err(error),
-    };
-    match looked {
-        Ok(()) => health.set(DatabaseState::Ready),
-        Err(error) => health.failed(error.to_string()),
+async fn look(db: &Db, health: &DatabaseHealth, lag: &mut Lag) -> DatabaseState {
+    let primary = look_at_primary(db, lag).await;
+    let replica = look_at_replica(db, lag).await;
+    match (primary, replica) {
+        (Ok(()), _) => health.set(DatabaseState::Ready),
+        (Err(reason), Schema::Current) => health.set(DatabaseState::ReadOnly { reason }),
+        (Err(reason), Schema::Behind) => health.failed(reason),
     }
     health.state()
+}
+
+/// Whether the primary takes writes and has the schema; it is brought up to date when it has not.
+async fn look_at_primary(db: &Db, lag: &mut Lag) -> Result<(), String> {
+    let looked: Result<(), StoreError> = async {
+        let look = migrations::look(db).await?;
+        if look.role == Role::Standby {
+            return Err(StoreError::Standby);
+        }
+        lag.note(look.position, Instant::now());
+        match look.schema {
+            Schema::Current => Ok(()),
+            Schema::Behind => migrations::apply(db).await,
+        }
+    }
+    .await;
+    db.primary_is(if looked.is_ok() { Found::There } else { Found::Away });
+    looked.map_err(|error| error.to_string())
+}
+
+/// Whether reads can be answered by the replica alone.
+async fn look_at_replica(db: &Db, lag: &Lag) -> Schema {
+    let Some(Ok(look)) = migrations::look_at_replica(db).await else {
+        return Schema::Behind;
+    };
+    let behind = match look.role {
+        Role::Standby => lag.of(look.position, Instant::now()),
+        // Its address leads to a primary: nothing is newer.
+        Role::Primary => Duration::ZERO,
+    };
+    db.replica_is(if behind > MAX_LAG {
+        ReplicaFound::Behind(behind)
+    } else {
+        ReplicaFound::UpToDate
+    });
+    look.schema
 }
 
 #[cfg(test)]
@@ -143,6 +202,18 @@ mod tests {
         assert_eq!(
             health.state().problem().as_deref(),
             Some("the database does not answer: refused")
+        );
+    }
+
+    #[test]
+    fn without_the_primary_reads_go_on_and_the_reason_is_told() {
+        let state = DatabaseState::ReadOnly {
+            reason: "refused".to_owned(),
+        };
+        assert!(state.is_serving());
+        assert_eq!(
+            state.problem().as_deref(),
+            Some("writes are refused, reads go on: refused")
         );
     }
 

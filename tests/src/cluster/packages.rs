@@ -26,6 +26,15 @@ pub const CLUSTER: &[&str] = &[
 /// What the tests beside the code need: real stores on loopback.
 pub const STORES: &[&str] = &["postgresql", "redis-server"];
 
+/// What the fuzzer of the API needs: Python comes with it.
+pub const FUZZER: &[&str] = &["python3-venv"];
+
+/// What the bench of the API needs: a load generator that is quicker than what it measures.
+pub const BENCH: &[&str] = &["wrk"];
+
+/// What the peer of that bench needs, unless npm came otherwise.
+pub const NODE: &[&str] = &["nodejs", "npm"];
+
 /// What the tests need that look at pages: a browser without a screen.
 pub const BROWSERS: &[&str] = &["chromium"];
 

@@ -59,7 +59,7 @@ pub(crate) enum Action {
         /// Which.
         #[arg(value_enum, default_value = "all")]
         suite: Suite,
-        /// Only cluster tests whose name contains this.
+        /// Only tests of the cluster or of the API whose name contains this.
         #[arg(long, default_value = "")]
         filter: String,
     },
@@ -139,6 +139,9 @@ pub(crate) enum Bench {
         #[arg(long)]
         write_docs: bool,
     },
+    /// The API beside the same endpoints in Node.js, and a mixed load: requests per second of a core, latency, memory.
+    #[command(after_help = "Example:\n  cargo dev bench api -o json")]
+    Api(ApiOptions),
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.
@@ -158,6 +161,25 @@ pub(crate) struct ReactionOptions {
     /// Set when it runs inside the cluster's network.
     #[arg(long, hide = true)]
     pub(crate) inside: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ApiOptions {
+    /// Measurements of each server by each load, of which the median counts.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) repetitions: u32,
+    /// Seconds of one of them.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) seconds: u32,
+    /// Seconds of the mixed load.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=600))]
+    pub(crate) mixed_seconds: u32,
+    /// How to print it.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// Write the table into docs/BENCHMARKS.md.
+    #[arg(long)]
+    pub(crate) write_docs: bool,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -207,6 +229,8 @@ pub(crate) enum Suite {
     Fast,
     /// The decision engine, the simulator, the peers, the bench and `simulate`: no cluster.
     Scaling,
+    /// The API server against real PostgreSQL (primary and replica) and Redis: no cluster.
+    Api,
     /// The cluster suite.
     Cluster,
     /// What of the cluster suite is about scaling: sources, signals, schedules, other writers, people.

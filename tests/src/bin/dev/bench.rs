@@ -1,5 +1,6 @@
 //! `cargo dev bench`: what can be measured, and the way to each.
 
+mod api;
 mod decide;
 mod document;
 mod plot;
@@ -22,6 +23,7 @@ pub(crate) fn run(paths: &Paths, bench: Option<&Bench>) -> anyhow::Result<ExitCo
         Some(Bench::Reaction(options)) => return reaction::run(paths, options),
         Some(Bench::Scaling(options)) => scaling::run(options)?,
         Some(Bench::Step { output, write_docs }) => step::run(*output, *write_docs)?,
+        Some(Bench::Api(options)) => api::run(paths, options)?,
         Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),
     }

@@ -1,5 +1,7 @@
 //! `cargo dev test`: the stages in order, fast ones first, and one closing line that counts.
 
+mod api;
+
 use std::{
     io::{BufRead, BufReader},
     process::{Command, ExitCode, Stdio},
@@ -74,6 +76,9 @@ pub(crate) fn run(paths: &Paths, suite: Suite, filter: &str) -> anyhow::Result<E
     let mut count = Count::default();
     if matches!(suite, Suite::All | Suite::Fast) {
         fast(paths, &mut count)?;
+    }
+    if count.failed == 0 && matches!(suite, Suite::All | Suite::Api) {
+        stage("the API suite", &mut count, |count| api::run(paths, filter, count));
     }
     if suite == Suite::Scaling {
         scaling(paths, &mut count)?;
@@ -307,7 +312,7 @@ fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &
         helm.args(install::words(&image));
         process::run(helm, &paths.logs().join("helm.log"))
     })?;
-    let suite = suite_binary()?;
+    let suite = suite_binary("cluster")?;
     let groups = if filter.is_empty() {
         vec![(beside, SIDE_BY_SIDE), (alone, 1)]
     } else {
@@ -323,25 +328,24 @@ fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &
 }
 
 // Built here, outside of the cluster's network, where the registry is.
-fn suite_binary() -> anyhow::Result<String> {
-    let words = [
-        "test",
-        "-q",
-        "-p",
-        "pathfinder-tests",
-        "--test",
-        "cluster",
-        "--no-run",
-        "--message-format=json",
-    ];
-    let text = step("building the cluster suite", || {
-        process::read_within(cargo_command(&words), process::LONGEST)
-    })?;
+fn suite_binary(name: &str) -> anyhow::Result<String> {
+    step(&format!("building the suite `{name}`"), || {
+        built(
+            &["test", "-q", "-p", "pathfinder-tests", "--test", name, "--no-run"],
+            name,
+        )
+    })
+}
+
+// The program of this name that cargo builds by these words.
+fn built(words: &[&str], name: &str) -> anyhow::Result<String> {
+    let words = [words, &["--message-format=json"]].concat();
+    let text = process::read_within(cargo_command(&words), process::LONGEST)?;
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "cluster")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(str::to_owned))
-        .context("cargo named no test binary of the cluster suite")
+        .with_context(|| format!("cargo named no program {name}"))
 }
 
 #[cfg(test)]

@@ -61,6 +61,38 @@ impl Postgres {
         }
     }
 
+    /// A standby of a running server that replays its changes this much later.
+    pub(crate) async fn follow(primary: &Self, delay: Duration) -> Self {
+        let directory = Directory::new("standby");
+        let mut backup = unprivileged(&program("pg_basebackup", "postgresql"));
+        backup
+            .env("PGPASSWORD", PASSWORD)
+            .args(["-h", "127.0.0.1", "-p", &primary.port.to_string(), "-U", "pathfinder"])
+            .args([
+                "--write-recovery-conf",
+                "--wal-method=stream",
+                "--checkpoint=fast",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(directory.0.join("data"));
+        let mut running = spawn(backup.current_dir("/"), &directory.log());
+        let status = running.wait().expect("pg_basebackup ends");
+        let log = std::fs::read_to_string(directory.log()).unwrap_or_default();
+        assert!(status.success(), "pg_basebackup: {status}: {log}");
+        let settings = directory.0.join("data/postgresql.auto.conf");
+        let mut text = std::fs::read_to_string(&settings).expect("its settings");
+        text = format!("{text}recovery_min_apply_delay = {}\n", delay.as_millis());
+        std::fs::write(&settings, text).expect("its settings");
+        let mut standby = Self {
+            directory,
+            port: free_port(),
+            process: None,
+        };
+        standby.resume().await;
+        standby
+    }
+
     /// Starts the server, and waits until it takes connections.
     pub(crate) async fn resume(&mut self) {
         let data: PathBuf = self.directory.0.join("data");

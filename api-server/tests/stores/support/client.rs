@@ -23,18 +23,62 @@ impl Answer {
     }
 }
 
-pub(crate) async fn get(port: u16, path: &str) -> io::Result<Answer> {
-    send(
-        port,
-        &format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"),
-    )
-    .await
+/// A request in the making.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    method: &'static str,
+    path: String,
+    token: Option<String>,
+    body: Option<Value>,
 }
 
-pub(crate) async fn post(port: u16, path: &str, body: &Value) -> io::Result<Answer> {
+pub(crate) fn call(method: &'static str, path: &str) -> Call {
+    Call {
+        method,
+        path: path.to_owned(),
+        token: None,
+        body: None,
+    }
+}
+
+impl Call {
+    /// As the user of this token.
+    pub(crate) fn by(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub(crate) fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub(crate) async fn send(&self, port: u16) -> io::Result<Answer> {
+        let token = self
+            .token
+            .as_ref()
+            .map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| format!("Content-Type: application/json\r\n{}", content(body)));
+        let (token, body) = (token.unwrap_or_default(), body.unwrap_or_else(|| "\r\n".to_owned()));
+        let head = format!(
+            "{} {} HTTP/1.1\r\nHost: test\r\nConnection: close",
+            self.method, self.path
+        );
+        send(port, &format!("{head}\r\n{token}{body}")).await
+    }
+}
+
+/// The length of a body, the end of the head, and the body.
+fn content(body: &Value) -> String {
     let body = body.to_string();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json");
-    send(port, &format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await
+    format!("Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+pub(crate) async fn get(port: u16, path: &str) -> io::Result<Answer> {
+    call("GET", path).send(port).await
 }
 
 /// Sends these bytes and reads until the server closes the connection.

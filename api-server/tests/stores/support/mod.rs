@@ -2,6 +2,7 @@
 //! go with them, and waits that end. A child is killed when the test's thread ends, whatever ends it.
 
 mod client;
+mod person;
 mod postgres;
 mod redis;
 mod server;
@@ -17,10 +18,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-pub(crate) use client::{Answer, get, post};
+pub(crate) use client::{Answer, call, get};
+pub(crate) use person::{PASSWORD, Person};
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
-pub(crate) use server::{Server, run_migrate};
+pub(crate) use server::{Server, run};
 
 /// Long enough for a busy machine; every wait ends long before when it works.
 const WAIT: Duration = Duration::from_mins(1);

@@ -63,6 +63,14 @@ impl Server {
         line.unwrap_or_else(|| panic!("no series `{series}` in:\n{metrics}"))
     }
 
+    /// Memory of the process, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .expect("a size")
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
             .args([name, &self.process.id().to_string()])
@@ -102,9 +110,12 @@ impl Drop for Server {
     }
 }
 
-/// Runs `pathfinder-api migrate` to its end, and returns what it logged.
-pub(crate) fn run_migrate(environment: &[(&str, &str)]) -> (ExitStatus, String) {
-    let output = configured("migrate", environment).output().expect("the program starts");
+/// Runs a command of `pathfinder-api` to its end, and returns what it logged.
+pub(crate) fn run(command: &str, flags: &[&str], environment: &[(&str, &str)]) -> (ExitStatus, String) {
+    let output = configured(command, environment)
+        .args(flags)
+        .output()
+        .expect("the program starts");
     (output.status, String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
