@@ -33,6 +33,12 @@ pub struct Args {
         default_value = "/var/run/pathfinder/credentials"
     )]
     pub credentials_dir: PathBuf,
+    /// Whether API pods are scraped through PodMonitors where the prometheus-operator is.
+    #[arg(long, env = "PATHFINDER_POD_MONITORS", value_enum, default_value = "Auto")]
+    pub pod_monitors: PodMonitorMode,
+    /// Labels of the PodMonitors, KEY=VALUE, comma-separated: those by which a Prometheus selects them.
+    #[arg(long, env = "PATHFINDER_POD_MONITOR_LABELS", value_delimiter = ',', value_parser = label)]
+    pub pod_monitor_labels: Vec<(String, String)>,
     /// Address of /healthz, /readyz, /metrics and /decisions.
     #[arg(long, env = "PATHFINDER_LISTEN", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
@@ -56,6 +62,24 @@ pub enum LogFormat {
     Text,
 }
 
+/// Whether PodMonitors are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum PodMonitorMode {
+    /// Where the API server serves the kind.
+    Auto,
+    /// Nowhere; those that were made before are removed.
+    Disabled,
+}
+
+// Kubernetes checks them when they are applied; here only that both are there.
+fn label(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .ok_or_else(|| format!("{text:?} is no label: write KEY=VALUE, as in release=monitoring"))
+}
+
 /// The operator's configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -69,12 +93,26 @@ pub struct Config {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// Folder of the Secrets that endpoints name.
     pub credentials_dir: PathBuf,
+    /// Whether PodMonitors are made.
+    pub pod_monitors: PodMonitors,
     /// Address of the admin server.
     pub listen: SocketAddr,
     /// Bound on concurrent reconciles.
     pub max_concurrent_reconciles: u16,
     /// Time between two scale decisions.
     pub scale_interval: Duration,
+}
+
+/// Whether PodMonitors are made, and how a Prometheus selects them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PodMonitors {
+    /// One per cluster, where the API server serves the kind.
+    Auto {
+        /// Labels of each, beside ours.
+        labels: BTreeMap<String, String>,
+    },
+    /// None.
+    Disabled,
 }
 
 /// Which namespaces are watched.
@@ -138,6 +176,12 @@ impl Args {
             },
             endpoints,
             credentials_dir: self.credentials_dir,
+            pod_monitors: match self.pod_monitors {
+                PodMonitorMode::Auto => PodMonitors::Auto {
+                    labels: self.pod_monitor_labels.into_iter().collect(),
+                },
+                PodMonitorMode::Disabled => PodMonitors::Disabled,
+            },
             listen: self.listen,
             max_concurrent_reconciles: self.max_concurrent_reconciles,
             scale_interval: Duration::from_secs(self.scale_interval_seconds),
@@ -153,5 +197,23 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn labels_of_pod_monitors_are_pairs() {
+        let words = [
+            "operator",
+            "--identity=a",
+            "--pod-monitor-labels=release=monitoring,team=a",
+        ];
+        let config = Args::parse_from(words).load().unwrap();
+        let labels = [("release", "monitoring"), ("team", "a")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(config.pod_monitors, PodMonitors::Auto { labels: labels.into() });
+        assert!(Args::try_parse_from(["operator", "--identity=a", "--pod-monitor-labels=release"]).is_err());
+        let none = ["operator", "--identity=a", "--pod-monitors=Disabled"];
+        assert_eq!(
+            Args::parse_from(none).load().unwrap().pod_monitors,
+            PodMonitors::Disabled
+        );
     }
 }

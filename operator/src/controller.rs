@@ -23,6 +23,7 @@ use crate::{
     config::Config,
     lease::{Election, Kept, Won},
     metrics::Metrics,
+    monitoring::Monitoring,
     reconcile::{self, Context},
     scale::{
         past::Archive,
@@ -100,6 +101,8 @@ async fn lead(
     let mut tasks = JoinSet::new();
     let (caches, watched) = cache::start(&client, &config.scope, &metrics, &mut tasks);
     let caches = Arc::new(caches);
+    let places = watched.iter().map(|part| part.place.clone()).collect();
+    let monitoring = Monitoring::start(config, &client, (places, &caches), &mut tasks).await;
     let loops = CancellationToken::new();
     let writer = Writer::new(client.clone(), metrics.clone());
     let reporter = Reporter {
@@ -114,6 +117,7 @@ async fn lead(
         metrics: metrics.clone(),
         settled: settled.clone(),
         known: known.clone(),
+        monitoring,
         failures: std::sync::Mutex::default(),
     });
     let endpoints = Arc::new(endpoints);
@@ -164,7 +168,7 @@ async fn structural(
     (concurrency, context): (u16, Arc<Context>),
     stop: CancellationToken,
 ) {
-    let api: Api<PathfinderCluster> = match &part.namespace {
+    let api: Api<PathfinderCluster> = match part.place.namespace() {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
     };

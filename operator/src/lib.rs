@@ -4,7 +4,7 @@
 //!
 //! 1. pure: `names`, `cluster`, `validate`, `credentials`, `build`, `drift`, `plan`, `trouble`, `status`, and of `scale`
 //!    the files `query`, `reading`, `orders`;
-//! 2. IO: `client`, `cache`, `lease`, `reconcile`, the rest of `scale`, `admin`;
+//! 2. IO: `client`, `cache`, `monitoring`, `lease`, `reconcile`, the rest of `scale`, `admin`;
 //! 3. `controller` puts them together, `main` starts it.
 
 pub mod admin;
@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod drift;
 pub mod lease;
 pub mod metrics;
+pub mod monitoring;
 pub mod names;
 pub mod plan;
 pub mod reconcile;

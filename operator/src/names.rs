@@ -36,6 +36,8 @@ pub const ANNOTATION_CONFIG: &str = "pathfinder.dev/config";
 pub const API_CONTAINER: &str = "api";
 /// Name of the API's port.
 pub const HTTP_PORT_NAME: &str = "http";
+/// Where the API serves its metrics.
+pub const METRICS_PATH: &str = "/metrics";
 /// PostgreSQL's port.
 pub const POSTGRES_PORT: u16 = 5432;
 /// Redis's port.

@@ -72,6 +72,7 @@ pub fn items(desired: Resources<Desired>) -> Vec<Item> {
         stateful_sets,
         deployment,
         autoscaler,
+        pod_monitors,
         state: _,
     } = desired;
     let mut items = Vec::new();
@@ -96,6 +97,7 @@ pub fn items(desired: Resources<Desired>) -> Vec<Item> {
     items.extend(stateful_sets.iter().map(|object| item(object, Ownership::Referenced)));
     items.push(item(&deployment, Ownership::Referenced));
     items.push(autoscaler_item(&autoscaler));
+    items.extend(pod_monitors.iter().map(|object| item(object, Ownership::Referenced)));
     items
 }
 

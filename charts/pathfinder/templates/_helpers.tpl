@@ -74,6 +74,14 @@ Server-side apply is a patch, and a create as well when the object does not exis
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
+# A kind of the prometheus-operator: without it this rule is about nothing.
+- apiGroups: [monitoring.coreos.com]
+  resources: [podmonitors]
+  {{- if eq .Values.podMonitors.mode "Auto" }}
+  verbs: [get, list, watch, create, patch, delete]
+  {{- else }}
+  verbs: [list, delete]
+  {{- end }}
 # What the figures are joined to and what status is computed from. Written is one annotation, just before a decrease: which
 # pods are to go first (controller.kubernetes.io/pod-deletion-cost).
 - apiGroups: [""]

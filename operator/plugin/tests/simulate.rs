@@ -25,7 +25,7 @@ const THROUGH_THE_SERVICE: &str = "/api/v1/namespaces/monitoring/services/promet
 const DIRECT: &str = "/api/v1/query_range";
 const SHOP: &str = "/apis/pathfinder.dev/v1alpha1/namespaces/demo/pathfinderclusters/shop";
 const CLUSTERS: &str = "/apis/pathfinder.dev/v1alpha1/namespaces/demo/pathfinderclusters";
-const QUERY: &str = r#"sum(rate(http_requests_total{namespace="demo", pod=~"shop-api-.*"}[1m]))"#;
+const QUERY: &str = r#"sum(max by (pod) (sum by (pod, job) (rate(http_requests_total{namespace="demo", pod=~"shop-api-[a-z0-9]+-[a-z0-9]+"}[1m]))))"#;
 
 fn folder(name: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("simulate").join(name);

@@ -111,7 +111,7 @@ fn scrape(port: u16) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("prometheus.io/scrape".to_owned(), "true".to_owned()),
         ("prometheus.io/port".to_owned(), port.to_string()),
-        ("prometheus.io/path".to_owned(), "/metrics".to_owned()),
+        ("prometheus.io/path".to_owned(), names::METRICS_PATH.to_owned()),
     ])
 }
 

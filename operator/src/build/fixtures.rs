@@ -2,12 +2,16 @@
 //!
 //! They come out of `validate`, as every stack does. All are called `shop`, in the namespace `market`.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::{Container, PodSpec, SecurityContext, Volume};
 use pathfinder_crds as crds;
 use pathfinder_crds::PathfinderCluster;
 
 use crate::{
+    build::pod_monitor::Scrape,
     cluster::Cluster,
+    config::endpoint::Labels,
     credentials::{Credentials, PostgresCredentials, RedisCredentials},
     validate::validate,
 };
@@ -99,6 +103,15 @@ pub(super) fn credentials() -> Credentials {
             identity: "identity-of-redis".into(),
             password: made("3").into(),
         }),
+    }
+}
+
+/// A Prometheus of the prometheus-operator that scrapes every 15 s and selects by a label.
+pub(super) fn scrape() -> Scrape {
+    Scrape {
+        interval: Duration::from_secs(15),
+        labels: Labels::default(),
+        selected_by: [("release".to_owned(), "monitoring".to_owned())].into(),
     }
 }
 

@@ -15,7 +15,11 @@ use k8s_openapi::api::{
 };
 use kube::Resource;
 
-use crate::{cluster::Cluster, credentials::Credentials};
+use crate::{
+    build::pod_monitor::{PodMonitor, Scrape},
+    cluster::Cluster,
+    credentials::Credentials,
+};
 
 mod api;
 mod config;
@@ -26,6 +30,7 @@ pub mod hpa;
 mod meta;
 mod network;
 mod pod;
+pub mod pod_monitor;
 mod postgres;
 #[cfg(test)]
 mod processes;
@@ -59,14 +64,16 @@ pub struct Resources<State> {
     pub deployment: Deployment,
     /// The API's HPA. Its bounds are those of the policy, for its creation only.
     pub autoscaler: HorizontalPodAutoscaler,
+    /// How the API's pods are found by a Prometheus of the prometheus-operator; empty where there is none.
+    pub pod_monitors: Vec<PodMonitor>,
     pub(crate) state: PhantomData<State>,
 }
 
 /// The objects of `cluster`.
 ///
 /// A store whose credentials are absent gets neither Secret nor StatefulSet: it could only start with a password that
-/// nobody recorded.
-pub fn build(cluster: &Cluster, credentials: &Credentials) -> Resources<Desired> {
+/// nobody recorded. Without a `scrape` there is no PodMonitor.
+pub fn build(cluster: &Cluster, credentials: &Credentials, scrape: Option<&Scrape>) -> Resources<Desired> {
     let config_maps = config::build(cluster);
     Resources {
         service_accounts: vec![api::service_account(cluster)],
@@ -83,6 +90,10 @@ pub fn build(cluster: &Cluster, credentials: &Credentials) -> Resources<Desired>
         .collect(),
         deployment: api::deployment(cluster),
         autoscaler: hpa::build(cluster),
+        pod_monitors: scrape
+            .map(|scrape| pod_monitor::build(cluster, scrape))
+            .into_iter()
+            .collect(),
         config_maps,
         state: PhantomData,
     }
@@ -101,6 +112,7 @@ impl<State> fmt::Debug for Resources<State> {
             stateful_sets,
             deployment,
             autoscaler,
+            pod_monitors,
             state: _,
         } = self;
         f.debug_struct("Resources")
@@ -113,6 +125,7 @@ impl<State> fmt::Debug for Resources<State> {
             .field("stateful_sets", &names_of(stateful_sets))
             .field("deployment", &names_of([deployment]))
             .field("autoscaler", &names_of([autoscaler]))
+            .field("pod_monitors", &names_of(pod_monitors))
             .finish()
     }
 }

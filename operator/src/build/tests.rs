@@ -11,7 +11,7 @@ use super::*;
 use crate::{build::fixtures, names};
 
 fn built(cluster: &Cluster) -> Resources<Desired> {
-    build(cluster, &fixtures::credentials())
+    build(cluster, &fixtures::credentials(), Some(&fixtures::scrape()))
 }
 
 /// Every object as the server gets it, by kind and name.
@@ -26,6 +26,7 @@ fn objects(cluster: &Cluster) -> Map<String, Value> {
         stateful_sets,
         deployment,
         autoscaler,
+        pod_monitors,
         state: _,
     } = built(cluster);
     let mut all = Map::new();
@@ -38,6 +39,7 @@ fn objects(cluster: &Cluster) -> Map<String, Value> {
     collect(&mut all, &stateful_sets);
     collect(&mut all, &[deployment]);
     collect(&mut all, &[autoscaler]);
+    collect(&mut all, &pod_monitors);
     all
 }
 
@@ -294,6 +296,25 @@ fn services_lead_to_ports_that_containers_name() {
             assert!(ports.iter().any(|port| port == target), "{name} leads to {target}");
         }
     }
+}
+
+#[test]
+fn what_is_scraped_is_a_port_that_the_api_names() {
+    let cluster = fixtures::full();
+    let resources = built(&cluster);
+    let ports: Vec<_> = resources
+        .deployment
+        .spec
+        .and_then(|spec| spec.template.spec)
+        .into_iter()
+        .flat_map(|pod| pod.containers)
+        .flat_map(|container| container.ports.unwrap_or_default())
+        .filter_map(|port| port.name)
+        .collect();
+    let monitor = resources.pod_monitors.first().expect("it is built");
+    assert!(ports.contains(&monitor.spec.pod_metrics_endpoints[0].port));
+    let unasked = build(&cluster, &fixtures::credentials(), None);
+    assert_eq!(unasked.pod_monitors, [], "where nobody serves the kind");
 }
 
 #[test]

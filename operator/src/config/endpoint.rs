@@ -12,7 +12,7 @@ use reqwest::Url;
 use serde::Deserialize;
 
 pub use names::{LabelName, MetricName, SecretKey};
-pub use written::{Error, parse};
+pub use written::{DEFAULT_SCRAPE_SECONDS, Error, parse};
 
 /// A Prometheus endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]

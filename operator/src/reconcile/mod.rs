@@ -24,6 +24,7 @@ use crate::{
     client::{CallError, Writer},
     cluster::{Cluster, ClusterId},
     metrics::{Metrics, Outcome},
+    monitoring::Monitoring,
     names::{self, Component},
     reconcile::{apply::Settled, observe::Observed, report::Reporter},
     scale::actuate,
@@ -84,6 +85,8 @@ pub struct Context {
     pub settled: Arc<Settled>,
     /// What the scaling loop knows of each resource.
     pub known: Arc<Known>,
+    /// Whether and how PodMonitors are made.
+    pub monitoring: Arc<Monitoring>,
     /// Failed passes in a row, by resource.
     pub failures: Mutex<HashMap<ClusterId, u32>>,
 }
@@ -129,10 +132,18 @@ async fn pass(resource: &PathfinderCluster, context: &Context) -> Result<(), Err
         return Ok(());
     }
     let id = id(resource);
-    let observed = Box::pin(observe::observe(context.writer.client(), &id)).await?;
+    let observed = Box::pin(observe::observe(
+        context.writer.client(),
+        &id,
+        context.monitoring.served(),
+    ))
+    .await?;
     let cluster = validate::validate(resource)?;
     let credentials = decide::decide(&cluster, &observed, &mut password)?;
-    let desired = build::build(&cluster, &credentials);
+    let scrape = context
+        .monitoring
+        .scrape(&cluster.scaling.endpoint, observed.pod_monitors);
+    let desired = build::build(&cluster, &credentials, scrape.as_ref());
     let applied = apply::apply(&context.writer, &context.settled, (&cluster, &observed), desired).await?;
     if !had_deployment(&cluster, &observed) {
         actuate::restore(&context.writer, &cluster, &applied, context.known.last_ordered(&id))

@@ -17,8 +17,10 @@ use kube::{
 use serde::de::DeserializeOwned;
 
 use crate::{
+    build::pod_monitor::PodMonitor,
     client::{CallError, call},
     cluster::ClusterId,
+    monitoring::Served,
     names::{self, Component},
 };
 
@@ -42,6 +44,8 @@ pub struct Observed {
     pub redis_claim: Option<PersistentVolumeClaim>,
     /// Pods of the stack.
     pub pods: Vec<Pod>,
+    /// Whether PodMonitors can be made here.
+    pub pod_monitors: Served,
 }
 
 impl Observed {
@@ -55,7 +59,14 @@ impl Observed {
 }
 
 /// The kinds that are pruned when nobody wants them any more.
-pub fn kinds() -> [ApiResource; 8] {
+pub fn kinds() -> Vec<ApiResource> {
+    let mut kinds = builtin().to_vec();
+    kinds.push(ApiResource::erase::<PodMonitor>(&()));
+    kinds
+}
+
+// Those that every cluster has.
+fn builtin() -> [ApiResource; 8] {
     [
         ApiResource::erase::<ServiceAccount>(&()),
         ApiResource::erase::<ConfigMap>(&()),
@@ -71,31 +82,50 @@ pub fn kinds() -> [ApiResource; 8] {
 // Reads of one resource that run at the same time.
 const PARALLEL_READS: usize = 8;
 
-/// Reads everything of one resource.
+/// Reads everything of one resource. PodMonitors are asked for where they were `served` when somebody looked last.
 ///
 /// # Errors
 /// The first read that failed.
-pub async fn observe(client: &Client, id: &ClusterId) -> Result<Observed, Error> {
-    let lists = stream::iter(kinds())
+pub async fn observe(client: &Client, id: &ClusterId, served: Served) -> Result<Observed, Error> {
+    let lists = stream::iter(builtin())
         .map(|kind| list(client, id, kind))
         .buffer_unordered(PARALLEL_READS)
         .try_collect::<Vec<_>>();
-    let (objects, postgres_secret, redis_secret, postgres_claim, redis_claim, pods) = tokio::try_join!(
+    let (objects, monitors, postgres_secret, redis_secret, postgres_claim, redis_claim, pods) = tokio::try_join!(
         lists,
+        list_pod_monitors(client, id, served),
         get::<Secret>(client, id, names::component(&id.name, Component::Postgres)),
         get::<Secret>(client, id, names::component(&id.name, Component::Redis)),
         get::<PersistentVolumeClaim>(client, id, names::claim(&id.name, Component::Postgres)),
         get::<PersistentVolumeClaim>(client, id, names::claim(&id.name, Component::Redis)),
         list_pods(client, id),
     )?;
+    let (monitors, pod_monitors) = monitors;
     Ok(Observed {
-        objects: objects.into_iter().flatten().collect(),
+        objects: objects.into_iter().flatten().chain(monitors).collect(),
         postgres_secret,
         redis_secret,
         postgres_claim,
         redis_claim,
         pods,
+        pod_monitors,
     })
+}
+
+// The kind may have gone since: then nobody serves it, and that is no error.
+async fn list_pod_monitors(
+    client: &Client,
+    id: &ClusterId,
+    served: Served,
+) -> Result<(Vec<DynamicObject>, Served), CallError> {
+    if served == Served::No {
+        return Ok((Vec::new(), Served::No));
+    }
+    match list(client, id, ApiResource::erase::<PodMonitor>(&())).await {
+        Ok(found) => Ok((found, Served::Yes)),
+        Err(error) if error.code() == Some(404) => Ok((Vec::new(), Served::No)),
+        Err(error) => Err(error),
+    }
 }
 
 fn selector(id: &ClusterId) -> ListParams {

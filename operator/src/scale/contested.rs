@@ -89,8 +89,8 @@ pub fn conflict(
         *contest = facts::contest(contest.take(), seen, now);
     }
     let name = autoscaler.metadata.name.as_deref().unwrap_or_default();
-    let all: Vec<HorizontalPodAutoscaler> = all.iter().map(|it| (**it).clone()).collect();
-    let second = facts::second_autoscaler(&all, name, name).map(|name| Conflict::SecondAutoscaler { name });
+    let all = all.iter().map(Arc::as_ref);
+    let second = facts::second_autoscaler(all, name, name).map(|name| Conflict::SecondAutoscaler { name });
     let standing = writers.contests.iter().flatten().filter(|contest| contest.stands(now));
     let writer = standing.max_by_key(|contest| contest.writes);
     second.or_else(|| {

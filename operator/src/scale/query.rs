@@ -30,6 +30,8 @@ pub const NATIVE_BOUNDS: [&str; 12] = [
     "0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "0.75", "1", "2.5", "5", "10",
 ];
 
+// Every scrape job has its own series of a pod. A pod that two jobs scrape (by PodMonitor and by annotation) has one load.
+const JOB: &str = "job";
 // Names of the API's pods: `NAME-api-...`. Keeps other targets out of the answer.
 const PODS: &str = ".+-api-.+";
 const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
@@ -61,14 +63,14 @@ pub fn questions(endpoint: &Endpoint) -> Questions {
 /// The summed requests per second of the API pods of one cluster: for a look into the past at steps of `step`.
 pub fn of_cluster(endpoint: &Endpoint, (namespace, name): (&str, &str), step: Duration) -> String {
     let labels = &endpoint.labels;
+    let pod = &labels.pod;
     // Two words behind `api`, the ReplicaSet's and the pod's: a cluster `shop-api-x` has pods that begin like those of `shop`.
     let pods = format!("{}-api-[a-z0-9]+-[a-z0-9]+", literal(name));
     format!(
-        "sum(rate({}{{{}={},{}=~{}}}[{}s]))",
+        "sum(max by ({pod}) (sum by ({pod}, {JOB}) (rate({}{{{}={},{pod}=~{}}}[{}s]))))",
         endpoint.metrics.requests,
         labels.namespace,
         string(namespace),
-        labels.pod,
         string(&pods),
         step.max(endpoint.scrape_interval * 4).as_secs()
     )
@@ -100,9 +102,14 @@ impl<'a> Names<'a> {
 
     fn load(&self) -> String {
         let Self { pods, by, last_two, .. } = self;
+        let labels = &self.endpoint.labels;
+        let by_job = format!("by ({}, {}, {JOB})", labels.namespace, labels.pod);
         let requests = &self.endpoint.metrics.requests;
         any(&[
-            part(RATE, &format!("sum {by} (irate({requests}{pods}{last_two}))")),
+            part(
+                RATE,
+                &format!("max {by} (sum {by_job} (irate({requests}{pods}{last_two})))"),
+            ),
             part(UP, &format!("max {by} (up{pods})")),
             part(SAMPLED, &format!("max {by} (timestamp({requests}{pods}))")),
         ])
@@ -253,8 +260,7 @@ mod tests {
             Duration::from_secs(30),
         );
         // The dot is escaped for the regular expression, and its backslash for the string; 4 * 15 s is longer than the step.
-        let expected =
-            r#"sum(rate(http_requests_total{namespace="blue",pod=~"shop\\.v1-api-[a-z0-9]+-[a-z0-9]+"}[60s]))"#;
+        let expected = r#"sum(max by (pod) (sum by (pod, job) (rate(http_requests_total{namespace="blue",pod=~"shop\\.v1-api-[a-z0-9]+-[a-z0-9]+"}[60s]))))"#;
         assert_eq!(text, expected);
     }
 

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cache::Caches,
+    cache::{Caches, View},
     client::Writer,
     cluster::{Cluster, ClusterId},
     metrics::Metrics,
@@ -204,7 +204,7 @@ impl Scaler {
         let heard = match group {
             Group::Endpoint(name) => self.ask(name, scraper, clusters).await,
             Group::Pods(interval) => Heard {
-                look: Look::only(self.ask_pods(scraper, clusters).await),
+                look: Look::only(ask_pods(scraper, clusters, &self.caches.view()).await),
                 asked: Asked::Pods,
                 interval: *interval,
             },
@@ -218,12 +218,13 @@ impl Scaler {
     }
 
     async fn ask(&self, name: &str, scraper: &Scraper, clusters: &[Pair]) -> Heard {
-        let pods = clusters.iter().map(|(_, it)| self.caches.api_pods(&it.id).len()).sum();
+        let view = self.caches.view();
+        let pods = clusters.iter().map(|(_, it)| view.api_pods(&it.id).len()).sum();
         let look = self.endpoints.ask(name, pods).await;
         match &look.answer {
             Answer::Unreachable(why) => Heard {
                 asked: Asked::PodsInstead(why.clone()),
-                look: Look::only(self.ask_pods(scraper, clusters).await),
+                look: Look::only(ask_pods(scraper, clusters, &view).await),
                 interval: scraper.pace().interval(),
             },
             Answer::Samples(_) | Answer::Unknown => Heard {
@@ -234,22 +235,17 @@ impl Scaler {
         }
     }
 
-    async fn ask_pods(&self, scraper: &Scraper, clusters: &[Pair]) -> Answer {
-        let targets = clusters.iter().flat_map(|(_, cluster)| {
-            let pods = self.caches.api_pods(&cluster.id);
-            let targets = pods.iter().filter_map(|pod| Target::of(pod, cluster.api.port));
-            targets.collect::<Vec<_>>()
-        });
-        let targets: Vec<Target> = targets.collect();
-        Answer::Samples(scraper.look(&targets).await)
-    }
-
     async fn each(&self, clusters: &[Pair], heard: &Heard) {
-        let looks: Vec<BoxFuture<'_, ()>> = clusters.iter().map(|pair| self.one(pair, heard).boxed()).collect();
+        // As it is after the source was heard: what it says is about these pods.
+        let view = self.caches.view();
+        let looks: Vec<BoxFuture<'_, ()>> = clusters
+            .iter()
+            .map(|pair| self.one(pair, (heard, &view)).boxed())
+            .collect();
         stream::iter(looks).buffer_unordered(PARALLEL).collect::<()>().await;
     }
 
-    async fn one(&self, (resource, cluster): &Pair, heard: &Heard) {
+    async fn one(&self, (resource, cluster): &Pair, seen: (&Heard, &View)) {
         let carried = self.carried.of(&cluster.id);
         let mut carried = carried.lock().await;
         // One of the same name that was made anew has nothing in common with the old one.
@@ -259,7 +255,7 @@ impl Scaler {
                 ..Carried::default()
             };
         }
-        self.tick(&mut carried, (resource, cluster), heard).await;
+        self.tick(&mut carried, (resource, cluster), seen).await;
     }
 
     fn clusters(&self, group: &Group) -> Vec<Pair> {
@@ -289,6 +285,15 @@ impl Scaler {
         }
         self.known.keep(|id| exist.contains(id));
     }
+}
+
+async fn ask_pods(scraper: &Scraper, clusters: &[Pair], view: &View) -> Answer {
+    let targets = clusters.iter().flat_map(|(_, cluster)| {
+        let pods = view.api_pods(&cluster.id).iter();
+        pods.filter_map(|pod| Target::of(pod, cluster.api.port))
+    });
+    let targets: Vec<Target> = targets.collect();
+    Answer::Samples(scraper.look(&targets).await)
 }
 
 fn id(resource: &PathfinderCluster) -> Option<ClusterId> {

@@ -14,6 +14,7 @@ use pathfinder_crds::PathfinderCluster;
 use pathfinder_scaling::{Decision, Observation, Replicas, decide_scheduled};
 
 use crate::{
+    cache::View,
     client::CallError,
     cluster::Cluster,
     names::{self, Component},
@@ -35,7 +36,7 @@ impl Scaler {
         &self,
         carried: &mut Carried,
         (resource, cluster): (&PathfinderCluster, &Cluster),
-        heard: &Heard,
+        (heard, view): (&Heard, &View),
     ) {
         let name = names::component(&cluster.id.name, Component::Api);
         let deployment = self.caches.deployment(&cluster.id.namespace, &name);
@@ -44,9 +45,8 @@ impl Scaler {
             return;
         };
         let own = self.ask_own(cluster).await;
-        let pods = self.caches.api_pods(&cluster.id);
-        let pods: Vec<&Pod> = pods.iter().map(Arc::as_ref).collect();
-        let quotas = self.caches.quotas(&cluster.id.namespace);
+        let pods: Vec<&Pod> = view.api_pods(&cluster.id).iter().map(Arc::as_ref).collect();
+        let quotas = view.quotas(&cluster.id.namespace);
         let quotas: Vec<ResourceQuota> = quotas.iter().map(|quota| (**quota).clone()).collect();
         let present = Present {
             deployment: deployment.as_deref(),
@@ -74,8 +74,8 @@ impl Scaler {
         let (decision, memory) = decide_scheduled((&policy, schedules), memory, &looked.observation, now);
         carried.memory = memory;
         self.account(cluster, &decision, &looked.observation);
-        let others = self.caches.autoscalers(&cluster.id.namespace);
-        let conflict = contested::conflict(&mut carried.writers, (deployment.as_deref(), &autoscaler), &others, now);
+        let others = view.autoscalers(&cluster.id.namespace);
+        let conflict = contested::conflict(&mut carried.writers, (deployment.as_deref(), &autoscaler), others, now);
         let orders = orders(
             &cluster.scaling.policy,
             cluster.scaling.autoscaler.into(),

@@ -195,7 +195,9 @@ impl Api {
         // A namespace of a kubeconfig is text like any other.
         let namespace = self.namespace.replace('\\', "\\\\").replace('"', "\\\"");
         let pods = names::api(&self.name);
-        format!(r#"sum(rate(http_requests_total{{namespace="{namespace}", pod=~"{pods}-.*"}}[1m]))"#)
+        let requests = format!(r#"http_requests_total{{namespace="{namespace}", pod=~"{pods}-[a-z0-9]+-[a-z0-9]+"}}"#);
+        // A pod that two jobs scrape has every series twice, and one load.
+        format!("sum(max by (pod) (sum by (pod, job) (rate({requests}[1m]))))")
     }
 
     async fn history(

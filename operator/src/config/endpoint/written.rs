@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::{Auth, Endpoint, Histograms, Labels, MetricNames, SecretKey, Tls, UserQueries, names::part};
 
-// Prometheus's own examples and most charts scrape this often.
-const DEFAULT_SCRAPE_SECONDS: u64 = 15;
+/// Seconds between two scrapes where nothing else is said: Prometheus's own examples and most charts scrape this often.
+pub const DEFAULT_SCRAPE_SECONDS: u64 = 15;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -138,7 +138,11 @@ fn since(last: Timestamp, now: Timestamp) -> Duration {
 
 /// Another HPA of the Deployment's namespace (`autoscalers` are all of it) that scales the same Deployment; KEDA makes one
 /// too. `ours` is the name of the operator's.
-pub fn second_autoscaler(autoscalers: &[HorizontalPodAutoscaler], deployment: &str, ours: &str) -> Option<String> {
+pub fn second_autoscaler<'a>(
+    autoscalers: impl IntoIterator<Item = &'a HorizontalPodAutoscaler>,
+    deployment: &str,
+    ours: &str,
+) -> Option<String> {
     let targets = |autoscaler: &&HorizontalPodAutoscaler| {
         autoscaler.spec.as_ref().is_some_and(|spec| {
             let to = &spec.scale_target_ref;
@@ -150,7 +154,7 @@ pub fn second_autoscaler(autoscalers: &[HorizontalPodAutoscaler], deployment: &s
         })
     };
     let names = autoscalers
-        .iter()
+        .into_iter()
         .filter(targets)
         .filter_map(|it| it.metadata.name.clone());
     names.filter(|name| name != ours).min()

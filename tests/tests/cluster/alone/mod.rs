@@ -4,4 +4,5 @@ mod chart;
 mod no_data;
 mod nodes;
 mod operator;
+mod pod_monitors;
 mod scaling;

@@ -33,6 +33,8 @@ async fn bad_values_are_refused_by_the_schema() {
         ("replicas=many", "replicas"),
         ("replcias=1", "replcias"),
         ("prometheus.endpoints.default.url=ftp://x", "url"),
+        ("podMonitors.mode=Perhaps", "podMonitors"),
+        ("podMonitors.labels.release=a b", "release"),
     ] {
         let said = run("helm", &["template", "pathfinder", &chart, "--set", set], "")
             .await
