@@ -64,7 +64,7 @@ pub fn budget_key(client: IpAddr) -> IpAddr {
 
 /// The addresses of X-Forwarded-For, the newest first, over all headers of that name.
 fn hops(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(FORWARDED_FOR).iter().collect::<Vec<_>>().into_iter().rev();
+    let values = headers.get_all(FORWARDED_FOR).iter().rev();
     values
         // Bytes that are no text are no address: they end the list as such.
         .flat_map(|value| value.to_str().unwrap_or("?").rsplit(','))
@@ -91,9 +91,7 @@ mod tests {
             headers.append(FORWARDED_FOR, HeaderValue::from_static(value));
         }
         let trusted: TrustedProxies = trusted.parse().expect("networks");
-        trusted
-            .client(peer.parse().expect("an address"), &headers)
-            .to_string()
+        trusted.client(peer.parse().expect("an address"), &headers).to_string()
     }
 
     #[rstest]

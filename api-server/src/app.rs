@@ -156,7 +156,12 @@ impl App {
     /// Connects to the stores, and watches the database and hears other servers until it is dropped.
     pub async fn watch_stores(&self) {
         self.sessions.warm_up().await;
-        tokio::join!(self.watch_database(), self.cache.listen(), self.live.listen(), self.pay());
+        tokio::join!(
+            self.watch_database(),
+            self.cache.listen(),
+            self.live.listen(),
+            self.pay()
+        );
     }
 
     async fn pay(&self) {
@@ -189,7 +194,10 @@ fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadRedisUrl> {
 }
 
 fn payments(config: &Config, redis: Option<&Arc<Redis>>) -> Result<Option<Payments>, NoClient> {
-    let payments = config.payments.as_ref().map(|config| Payments::new(config, redis.cloned()));
+    let payments = config
+        .payments
+        .as_ref()
+        .map(|config| Payments::new(config, redis.cloned()));
     payments.transpose()
 }
 

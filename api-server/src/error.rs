@@ -225,7 +225,9 @@ impl ApiError {
             Self::Store(_) | Self::Load(_) | Self::Password(PasswordError::Hash(_)) => {
                 "the server failed: its log says why".to_owned()
             }
-            Self::Poster(PosterError::Store(_)) => "posters cannot be kept or shown at the moment: try again".to_owned(),
+            Self::Poster(PosterError::Store(_)) => {
+                "posters cannot be kept or shown at the moment: try again".to_owned()
+            }
             told => told.to_string(),
         }
     }
@@ -305,6 +307,11 @@ impl IntoResponse for ApiError {
             debug!(error = %self, "a request failed for now");
         }
         let unauthenticated = status == StatusCode::UNAUTHORIZED;
+        let wait = match &self {
+            Self::TooManyRequests(wait) => Some(retry_after(*wait)),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => Some(RETRY_AFTER_SECONDS),
+            _ => None,
+        };
         let problem = Problem {
             r#type: format!("urn:pathfinder:problem:{name}"),
             title: status.canonical_reason().unwrap_or("Error"),
@@ -314,8 +321,8 @@ impl IntoResponse for ApiError {
         };
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut response = (status, [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(wait) = wait {
+            response.headers_mut().insert(RETRY_AFTER, wait);
         }
         if unauthenticated {
             response

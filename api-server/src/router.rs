@@ -20,8 +20,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
-use crate::error::ApiError;
 use crate::edge::Origins;
+use crate::error::ApiError;
 use crate::http::{
     health, live, metrics, openapi, payments, posters, registrations, scores, sessions, tournaments, users,
 };
@@ -29,7 +29,7 @@ use crate::metrics::labels::Route;
 use crate::middleware::{connection, deadline, harden, observe, panic, request_id, shed, throttle, trace, weaken};
 
 /// Smaller answers are not worth the time.
-const COMPRESS_FROM_BYTES: u16 = 1024;
+const COMPRESS_FROM_BYTES: u64 = 1024;
 /// How long a browser remembers what a site may do.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
 

@@ -63,7 +63,10 @@ pub fn install(args: &LogArgs, traces: Option<&TraceArgs>) -> Result<Telemetry, 
     let spans = traces
         .as_ref()
         .map(|traces| tracing_opentelemetry::layer().with_tracer(traces.tracer()));
-    let subscriber = tracing_subscriber::registry().with(lines(args.log_format)).with(filter).with(spans);
+    let subscriber = tracing_subscriber::registry()
+        .with(lines(args.log_format))
+        .with(filter)
+        .with(spans);
     subscriber.try_init().map_err(|_| TelemetryError::Installed)?;
     Ok(Telemetry(traces))
 }

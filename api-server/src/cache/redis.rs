@@ -201,8 +201,12 @@ impl Subscription {
         loop {
             match timeout(LISTEN_PAUSE, self.stream.next()).await {
                 Ok(message) => {
-                    return message
-                        .map(|message| (message.get_channel_name().to_owned(), message.get_payload_bytes().to_vec()));
+                    return message.map(|message| {
+                        (
+                            message.get_channel_name().to_owned(),
+                            message.get_payload_bytes().to_vec(),
+                        )
+                    });
                 }
                 Err(_) => match timeout(CONNECT_TIMEOUT, self.sink.ping::<redis::Value>()).await {
                     Ok(Ok(_)) => {}

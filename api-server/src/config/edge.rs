@@ -181,9 +181,8 @@ pub(super) fn payments(args: PaymentArgs) -> Result<Option<PaymentConfig>, Confi
     if args.payments_key_id.trim().is_empty() {
         return Ok(None);
     }
-    let needed = |secret: Option<SecretString>, variable| {
-        secret.filter(is_set).ok_or(ConfigError::PaymentSecret { variable })
-    };
+    let needed =
+        |secret: Option<SecretString>, variable| secret.filter(is_set).ok_or(ConfigError::PaymentSecret { variable });
     let is_url = reqwest::Url::parse(&args.payments_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
     if !is_url {
         return Err(ConfigError::PaymentUrl);
@@ -216,12 +215,17 @@ fn origins(list: &str) -> Result<Origins, ConfigError> {
     }
     let one = |origin: &str| {
         let is_site = origin.starts_with("https://") || origin.starts_with("http://");
-        let value = HeaderValue::from_str(origin).ok().filter(|_| is_site && !origin.ends_with('/'));
+        let value = HeaderValue::from_str(origin)
+            .ok()
+            .filter(|_| is_site && !origin.ends_with('/'));
         value.ok_or_else(|| ConfigError::Origin {
             origin: origin.to_owned(),
         })
     };
-    list.split(',').map(|origin| one(origin.trim())).collect::<Result<_, _>>().map(Origins::Listed)
+    list.split(',')
+        .map(|origin| one(origin.trim()))
+        .collect::<Result<_, _>>()
+        .map(Origins::Listed)
 }
 
 fn count(number: u32) -> usize {
@@ -266,7 +270,14 @@ mod tests {
     fn payments_need_all_their_secrets_and_show_none() {
         let error = parse(&["--payments-key-id", "rzp"]).expect_err("no secret");
         assert!(error.to_string().contains("PAYMENTS_KEY_SECRET"), "{error}");
-        let flags = ["--payments-key-id", "rzp", "--payments-key-secret", "hunter2", "--payments-webhook-secret", "hunter3"];
+        let flags = [
+            "--payments-key-id",
+            "rzp",
+            "--payments-key-secret",
+            "hunter2",
+            "--payments-webhook-secret",
+            "hunter3",
+        ];
         let config = parse(&flags).expect("fits");
         assert!(config.payments.is_some());
         assert!(!format!("{config:?}").contains("hunter"));
@@ -274,6 +285,9 @@ mod tests {
 
     #[test]
     fn a_collector_turns_traces_on() {
-        assert_eq!(parse(&["--otlp-endpoint", "http://c:4318"]).expect("fits").edge.tracing, Tracing::On);
+        assert_eq!(
+            parse(&["--otlp-endpoint", "http://c:4318"]).expect("fits").edge.tracing,
+            Tracing::On
+        );
     }
 }

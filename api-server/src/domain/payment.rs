@@ -189,7 +189,11 @@ impl Payment {
             });
         }
         Some(Decision {
-            seat: if self.state.is_open() { Seat::Release } else { Seat::Keep },
+            seat: if self.state.is_open() {
+                Seat::Release
+            } else {
+                Seat::Keep
+            },
             refund: counts.clone(),
             capture: counts,
             ..Decision::to(PaymentState::RefundDue)
@@ -241,7 +245,9 @@ impl Seat {
 pub fn retry_pause(attempts: u32, share: f64, asked_for: Option<Duration>) -> Duration {
     const FIRST: Duration = Duration::from_millis(250);
     const LONGEST: Duration = Duration::from_secs(60);
-    let doubled = FIRST.saturating_mul(1 << attempts.saturating_sub(1).min(16)).min(LONGEST);
+    let doubled = FIRST
+        .saturating_mul(1 << attempts.saturating_sub(1).min(16))
+        .min(LONGEST);
     let pause = doubled.mul_f64(0.5 + share.clamp(0.0, 1.0) / 2.0);
     // A gateway that asks for days is not obeyed: the task looks again, which costs one call.
     pause.max(asked_for.unwrap_or_default().min(10 * LONGEST))
@@ -375,7 +381,10 @@ mod tests {
     #[test]
     fn a_wrong_amount_frees_the_seat_and_goes_back() {
         let (payment, world) = play(&[PaymentEvent::OrderMade, capture("pay_1", 1)]);
-        assert_eq!((payment.state, world.confirmed, world.released), (PaymentState::RefundDue, 0, 1));
+        assert_eq!(
+            (payment.state, world.confirmed, world.released),
+            (PaymentState::RefundDue, 0, 1)
+        );
         assert_eq!(world.refunds, ["pay_1"]);
     }
 

@@ -97,7 +97,11 @@ impl FromStr for PosterKey {
         let kind = ImageKind::ALL.into_iter().find(|kind| kind.extension() == extension);
         let key = Self::new(Uuid::try_parse(id).map_err(|_| NoPosterKey)?, kind.ok_or(NoPosterKey)?);
         // One poster, one name: other spellings of the id are none.
-        if key.to_string() == name { Ok(key) } else { Err(NoPosterKey) }
+        if key.to_string() == name {
+            Ok(key)
+        } else {
+            Err(NoPosterKey)
+        }
     }
 }
 

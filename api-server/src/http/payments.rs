@@ -80,7 +80,9 @@ pub async fn get(
     let key_id = app.payments()?.config.key_id.clone();
     let found = payments::get(app.db()?, id).await?;
     // Somebody else's is none: ids are no secrets.
-    let own = found.filter(|payment| payment.user == asker.user).ok_or(ApiError::NoSuchPayment)?;
+    let own = found
+        .filter(|payment| payment.user == asker.user)
+        .ok_or(ApiError::NoSuchPayment)?;
     Ok(Personal(PaymentView {
         id,
         tournament_id: own.tournament,
@@ -116,7 +118,10 @@ pub async fn hear(
         return Ok(StatusCode::OK);
     };
     let id = header("x-razorpay-event-id").filter(|id| (1..=MESSAGE_ID_MAX).contains(&id.len()));
-    let id = id.map_or_else(|| hex::encode(digest::digest(&digest::SHA256, &body).as_ref()), str::to_owned);
+    let id = id.map_or_else(
+        || hex::encode(digest::digest(&digest::SHA256, &body).as_ref()),
+        str::to_owned,
+    );
     worker::heard(&app, app.db()?, &id, &message).await?;
     Ok(StatusCode::OK)
 }

@@ -154,8 +154,12 @@ pub async fn upload(
     };
     let _permit = app.posters.admit(&ticket, &query.signature, Timestamp::now())?;
     let headers = request.headers();
-    let has_type = headers.get(CONTENT_TYPE).is_some_and(|given| given == key.kind().content_type());
-    let size = headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
+    let has_type = headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|given| given == key.kind().content_type());
+    let size = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
     if !has_type || size != Some(query.bytes) {
         return Err(PosterError::WrongContent.into());
     }
@@ -163,7 +167,9 @@ pub async fn upload(
     let limit = usize::try_from(query.bytes.min(POSTER_MAX_BYTES)).unwrap_or(0);
     // A body that ends early is the client's doing: nothing is kept.
     let image = to_bytes(request.into_body(), limit).await;
-    app.posters.keep(key, image.map_err(|_| PosterError::WrongContent)?).await?;
+    app.posters
+        .keep(key, image.map_err(|_| PosterError::WrongContent)?)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -21,7 +21,10 @@ pub struct ClientAddress(pub IpAddr);
 
 /// Answers 429 to an address that asks too often.
 pub async fn per_address(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<Accepted>>().map(|info| info.0.peer);
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<Accepted>>()
+        .map(|info| info.0.peer);
     if let Some(peer) = peer {
         let client = app.edge.trusted_proxies.client(peer.ip(), request.headers());
         request.extensions_mut().insert(ClientAddress(client));

@@ -37,7 +37,10 @@ fn describe(span: &Span, request: &Request) {
     });
     // Fails only for a span that no collector sees.
     let _unseen = span.set_parent(caller);
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unmatched", MatchedPath::as_str);
     let method = Method::of(request.method().as_str()).as_str();
     span.record("otel.name", format!("{method} {route}"));
     span.set_attribute("http.request.method", method);

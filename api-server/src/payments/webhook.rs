@@ -130,10 +130,7 @@ mod tests {
     #[case::too_short(Some("abcd"))]
     fn a_message_without_a_signature_is_not_heard(#[case] signature: Option<&str>) {
         let body = message("order.paid").to_string();
-        assert_eq!(
-            read(body.as_bytes(), signature, &secret()),
-            Err(BadMessage::Signature)
-        );
+        assert_eq!(read(body.as_bytes(), signature, &secret()), Err(BadMessage::Signature));
     }
 
     #[test]

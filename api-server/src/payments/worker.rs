@@ -46,7 +46,7 @@ enum TaskError {
     Store(#[from] StoreError),
     #[error("the gateway's rate is used up")]
     Rate(Duration),
-    #[error("the payment changed {APPLY_ATTEMPTS} times while it was being decided on")]
+    #[error("the payment changed again and again while it was being decided on")]
     Unsettled,
 }
 

@@ -1,6 +1,6 @@
 //! Where posters are kept: a bucket of S3 or a local directory, both through the crate object_store. Images do not pass
 //! through this server on their way into a bucket: the client gets a signed address. What comes back out is checked again,
-//! because a bucket takes whatever has the announced size. Tickets for the directory are in [`ticket`].
+//! because a bucket takes whatever has the announced type: what is too large or no image is never shown. Tickets for the directory are in [`ticket`].
 
 pub mod ticket;
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, Method};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -61,8 +61,13 @@ pub struct Posters {
 #[derive(Debug)]
 enum Backend {
     Bucket(Arc<AmazonS3>),
-    Directory { store: Arc<LocalFileSystem>, signer: Signer },
-    Unusable { reason: String },
+    Directory {
+        store: Arc<LocalFileSystem>,
+        signer: Signer,
+    },
+    Unusable {
+        reason: String,
+    },
 }
 
 /// An address to upload one poster to.
@@ -135,7 +140,7 @@ impl Posters {
         }
     }
 
-    /// An address to upload a poster of exactly this size to.
+    /// An address to upload a poster of exactly this size to; a bucket knows no such bound.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -144,9 +149,7 @@ impl Posters {
         let url = match &self.backend {
             Backend::Bucket(bucket) => {
                 let content_type = HeaderValue::from_static(key.kind().content_type());
-                let options = SignedUrlOptions::default()
-                    .with_signed_header(CONTENT_TYPE, content_type)
-                    .with_signed_header(CONTENT_LENGTH, HeaderValue::from(bytes));
+                let options = SignedUrlOptions::default().with_signed_header(CONTENT_TYPE, content_type);
                 let signed = bucket.signed_url_opts(Method::PUT, &path(key), UPLOAD_TIME, &options);
                 signed.await.map_err(|error| failed(&error))?.to_string()
             }
@@ -237,7 +240,9 @@ fn path(key: PosterKey) -> Path {
 fn bucket_store(bucket: &str, endpoint: Option<&str>) -> Result<AmazonS3, String> {
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket);
     if let Some(endpoint) = endpoint {
-        builder = builder.with_endpoint(endpoint).with_allow_http(endpoint.starts_with("http://"));
+        builder = builder
+            .with_endpoint(endpoint)
+            .with_allow_http(endpoint.starts_with("http://"));
     }
     builder.build().map_err(|error| format!("bucket {bucket}: {error}"))
 }
@@ -347,9 +352,14 @@ mod tests {
             expires: now.as_second(),
         };
         let signature = Signer::new(&"secret".into()).sign(&ticket);
-        let held: Vec<_> = (0..UPLOADS_AT_ONCE).map(|_| posters.admit(&ticket, &signature, now)).collect();
+        let held: Vec<_> = (0..UPLOADS_AT_ONCE)
+            .map(|_| posters.admit(&ticket, &signature, now))
+            .collect();
         assert!(held.iter().all(Result::is_ok));
-        assert!(matches!(posters.admit(&ticket, &signature, now), Err(PosterError::Busy)));
+        assert!(matches!(
+            posters.admit(&ticket, &signature, now),
+            Err(PosterError::Busy)
+        ));
     }
 
     #[test]
@@ -358,11 +368,15 @@ mod tests {
             path: "/proc/no-such-place".into(),
             secret: "secret".into(),
         };
-        assert!(Posters::new(&config).problem().is_some_and(|problem| problem.contains("/proc/no-such-place")));
+        assert!(
+            Posters::new(&config)
+                .problem()
+                .is_some_and(|problem| problem.contains("/proc/no-such-place"))
+        );
     }
 
     #[tokio::test]
-    async fn a_bucket_signs_the_type_and_the_size() {
+    async fn a_bucket_signs_the_type() {
         let store = AmazonS3Builder::new()
             .with_bucket_name("posters")
             .with_region("eu-central-1")
@@ -377,7 +391,7 @@ mod tests {
         let key = key(ImageKind::Webp);
         let url = posters.upload(key, 10, Timestamp::now()).await.expect("signed").url;
         assert!(url.contains(&format!("/posters/{key}?")), "{url}");
-        assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost"), "{url}");
+        assert!(url.contains("X-Amz-SignedHeaders=content-type%3Bhost"), "{url}");
         assert!(url.contains("X-Amz-Expires=600"), "{url}");
         assert!(!url.contains("hunter2") && !format!("{posters:?}").contains("hunter2"));
     }

@@ -106,9 +106,18 @@ mod tests {
         let signature = signer().sign(&ticket());
         let other_key = PosterKey::new(Uuid::from_u128(8), ImageKind::Png);
         for changed in [
-            Ticket { bytes: 1001, ..ticket() },
-            Ticket { expires: ticket().expires + 1, ..ticket() },
-            Ticket { key: other_key, ..ticket() },
+            Ticket {
+                bytes: 1001,
+                ..ticket()
+            },
+            Ticket {
+                expires: ticket().expires + 1,
+                ..ticket()
+            },
+            Ticket {
+                key: other_key,
+                ..ticket()
+            },
         ] {
             assert_eq!(signer().check(&changed, &signature, now()), Err(BadTicket::Forged));
         }

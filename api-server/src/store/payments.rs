@@ -38,13 +38,15 @@ const CLAIM: &str = "with due as (
     update payment_tasks t set attempts = t.attempts + 1, due_at = now() + $2 * interval '1 millisecond'
     from due where t.id = due.id returning t.id, t.payment_id, t.kind, t.capture, t.attempts";
 const FINISH: &str = "delete from payment_tasks where id = $1 returning id";
-const POSTPONE: &str = "update payment_tasks set due_at = now() + $2 * interval '1 millisecond' where id = $1 returning id";
+const POSTPONE: &str =
+    "update payment_tasks set due_at = now() + $2 * interval '1 millisecond' where id = $1 returning id";
 const OPEN: &str = "with opened as (
         update payments set expires_at = now() + $2 * interval '1 millisecond' where id = $1 and expires_at is null returning id, expires_at)
     insert into payment_tasks (payment_id, kind, due_at) select id, 'Settle', expires_at from opened
     on conflict do nothing returning id";
 const APPLY: &str = "select apply_payment($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const FORGET: &str = "with old as (delete from payment_messages where received_at < now() - interval '7 days' returning 1)
+const FORGET: &str =
+    "with old as (delete from payment_messages where received_at < now() - interval '7 days' returning 1)
     select count(*) from old";
 
 /// A payment as it is stored.
@@ -237,7 +239,9 @@ impl FromRow<'_, PgRow> for PaymentRow {
                     returned,
                 },
                 order,
-                expires_at: expires_at.map(|micros| super::timestamp("payment", micros)).transpose()?,
+                expires_at: expires_at
+                    .map(|micros| super::timestamp("payment", micros))
+                    .transpose()?,
             })
         })))
     }

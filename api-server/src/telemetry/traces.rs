@@ -138,12 +138,17 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, collector).await });
         let traces = Traces::new(&endpoint, 1.0).expect("an address");
         traces.tracer().start("GET /somewhere").end();
-        tokio::task::spawn_blocking(move || traces.shut_down()).await.expect("no panic");
+        tokio::task::spawn_blocking(move || traces.shut_down())
+            .await
+            .expect("no panic");
         let seen = seen.lock().expect("no panic");
         let (headers, body) = seen.first().expect("one batch");
         assert_eq!(headers["content-type"], "application/x-protobuf");
         let text = String::from_utf8_lossy(body);
-        assert!(text.contains("GET /somewhere") && text.contains("pathfinder-api"), "{text}");
+        assert!(
+            text.contains("GET /somewhere") && text.contains("pathfinder-api"),
+            "{text}"
+        );
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +160,9 @@ mod tests {
             traces.tracer().start("GET /somewhere").end();
         }
         assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-        tokio::task::spawn_blocking(move || traces.shut_down()).await.expect("no panic");
+        tokio::task::spawn_blocking(move || traces.shut_down())
+            .await
+            .expect("no panic");
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     }
 }

@@ -120,7 +120,11 @@ impl Gateway {
         let book = self.book();
         let order = book.captured.get(payment).expect("a payment");
         let amount = book.orders.get(order).expect("an order").1;
-        let refunded = if book.refunds.iter().any(|id| id == payment) { amount } else { 0 };
+        let refunded = if book.refunds.iter().any(|id| id == payment) {
+            amount
+        } else {
+            0
+        };
         json!({"id": payment, "order_id": order, "amount": amount, "currency": "INR", "status": "captured",
             "amount_refunded": refunded})
     }
@@ -166,7 +170,8 @@ async fn make_order(State(gateway): State<Gateway>, headers: HeaderMap, Json(ord
         let mut book = gateway.book();
         let id = format!("order_{}", book.orders.len() + 1);
         let receipt = order["receipt"].as_str().expect("a receipt").to_owned();
-        book.orders.insert(id.clone(), (receipt, order["amount"].as_i64().expect("an amount")));
+        book.orders
+            .insert(id.clone(), (receipt, order["amount"].as_i64().expect("an amount")));
         id
     };
     if matches!(fault, Some(Fault::Hang)) {
@@ -177,7 +182,10 @@ async fn make_order(State(gateway): State<Gateway>, headers: HeaderMap, Json(ord
 
 async fn find_orders(State(gateway): State<Gateway>, Query(query): Query<BTreeMap<String, String>>) -> Json<Value> {
     let book = gateway.book();
-    let found = book.orders.iter().filter(|(_, (receipt, _))| Some(receipt) == query.get("receipt"));
+    let found = book
+        .orders
+        .iter()
+        .filter(|(_, (receipt, _))| Some(receipt) == query.get("receipt"));
     let items: Vec<_> = found.map(|(id, _)| json!({"id": id})).collect();
     Json(json!({"items": items}))
 }

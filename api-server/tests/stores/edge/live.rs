@@ -33,7 +33,9 @@ async fn next_event(watcher: &mut Watcher) -> Value {
             }
         }
     };
-    timeout(Duration::from_secs(30), next).await.expect("an event within 30 s")
+    timeout(Duration::from_secs(30), next)
+        .await
+        .expect("an event within 30 s")
 }
 
 async fn close_code(watcher: &mut Watcher) -> Option<CloseCode> {
@@ -46,7 +48,9 @@ async fn close_code(watcher: &mut Watcher) -> Option<CloseCode> {
             }
         }
     };
-    timeout(Duration::from_secs(30), closing).await.expect("a goodbye within 30 s")
+    timeout(Duration::from_secs(30), closing)
+        .await
+        .expect("a goodbye within 30 s")
 }
 
 async fn watchers(server: &Server, wanted: f64) {
@@ -72,21 +76,38 @@ async fn a_score_set_at_one_server_reaches_the_watchers_of_all() {
     for server in [&one, &two] {
         wait_for("connection of live events", async || live_state(server, "ready").await).await;
     }
-    let (mut here, mut there, mut elsewhere) =
-        (watch(&one, &tournament).await, watch(&two, &tournament).await, watch(&two, &other).await);
+    let (mut here, mut there, mut elsewhere) = (
+        watch(&one, &tournament).await,
+        watch(&two, &tournament).await,
+        watch(&two, &other).await,
+    );
     let path = format!("{tournament}/scores/{}", owner.id);
     let set = owner.send(Method::PUT, &path, Some(&json!({"points": 7}))).await;
     assert_eq!(set.status(), 200);
     for watcher in [&mut here, &mut there] {
         let event = next_event(watcher).await;
-        assert_eq!((&event["type"], &event["points"]), (&json!("score"), &json!(7)), "{event}");
+        assert_eq!(
+            (&event["type"], &event["points"]),
+            (&json!("score"), &json!(7)),
+            "{event}"
+        );
     }
     redis.crash();
     wait_for("loss of Redis", async || live_state(&two, "alone").await).await;
     redis.resume().await;
     wait_for("return of Redis", async || live_state(&two, "ready").await).await;
-    let resync = timeout(Duration::from_secs(30), elsewhere.next()).await.expect("told within 30 s");
-    assert_eq!(resync.expect("open").expect("a message").into_text().expect("text").as_str(), r#"{"type":"resync"}"#);
+    let resync = timeout(Duration::from_secs(30), elsewhere.next())
+        .await
+        .expect("told within 30 s");
+    assert_eq!(
+        resync
+            .expect("open")
+            .expect("a message")
+            .into_text()
+            .expect("text")
+            .as_str(),
+        r#"{"type":"resync"}"#
+    );
 }
 
 async fn live_state(server: &Server, wanted: &str) -> Result<(), Value> {
@@ -143,7 +164,10 @@ async fn a_watcher_that_gives_no_sign_of_life_is_dropped_and_one_that_answers_st
 #[tokio::test]
 async fn what_is_no_websocket_is_told_so() {
     let server = Server::start(&[]).await;
-    let answer = server.expect_status(&format!("{SOMEWHERE}/live"), 400).await.expect("a problem");
+    let answer = server
+        .expect_status(&format!("{SOMEWHERE}/live"), 400)
+        .await
+        .expect("a problem");
     assert_eq!(answer.headers["content-type"], "application/problem+json");
 }
 

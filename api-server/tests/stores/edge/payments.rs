@@ -90,9 +90,16 @@ async fn a_gateway_that_limits_fails_and_hangs_makes_one_order_all_the_same() {
     let made = owner.register(&tournament).await;
     assert_eq!(made["status"], "AwaitingPayment", "{made}");
     let awaiting = payment(&owner, &made, "Awaiting").await;
-    assert_eq!(world.gateway.orders(), 1, "the order whose answer was lost is found again");
+    assert_eq!(
+        world.gateway.orders(),
+        1,
+        "the order whose answer was lost is found again"
+    );
     let again = owner.register(&tournament).await;
-    assert_eq!(again["payment"]["orderId"], awaiting["orderId"], "asking again shows the same order: {again}");
+    assert_eq!(
+        again["payment"]["orderId"], awaiting["orderId"],
+        "asking again shows the same order: {again}"
+    );
 }
 
 #[tokio::test]
@@ -103,12 +110,17 @@ async fn a_crash_loses_no_order_and_doubles_none() {
     let tournament = owner.tournament(2, Some(FEE)).await;
     let registering = owner.register(&tournament);
     let gateway = world.gateway.clone();
-    let made = wait_for("order at the gateway", async || if gateway.orders() == 1 { Ok(()) } else { Err(0) });
+    let made = wait_for("order at the gateway", async || {
+        if gateway.orders() == 1 { Ok(()) } else { Err(0) }
+    });
     let (made, ()) = tokio::join!(registering, made);
     assert!(made.get("payment").is_none(), "{made}");
     server.signal("-KILL");
     // Its lease is the dead server's; time goes by.
-    world.postgres.execute("update payment_tasks set due_at = now() where kind = 'Order'").await;
+    world
+        .postgres
+        .execute("update payment_tasks set due_at = now() where kind = 'Order'")
+        .await;
     let next = world.server("600").await;
     let awaiting = payment(&owner.at(&next), &made, "Awaiting").await;
     assert_eq!(order(&awaiting), "order_1");
@@ -168,7 +180,9 @@ async fn whoever_gives_a_paid_seat_up_or_sees_the_tournament_cancelled_gets_the_
     let [my_payment, their_payment] = [&mine, &theirs].map(|made| world.gateway.pay(&order(&made["payment"])));
     assert_eq!(world.gateway.tell(&server, &my_payment, "evt_1").await, 200);
     assert_eq!(world.gateway.tell(&server, &their_payment, "evt_2").await, 200);
-    let left = guest.send(Method::DELETE, &format!("{tournament}/registrations/me"), None).await;
+    let left = guest
+        .send(Method::DELETE, &format!("{tournament}/registrations/me"), None)
+        .await;
     assert_eq!(left.status(), 204);
     payment(&guest, &theirs, "Refunded").await;
     let cancelled = owner.send(Method::POST, &format!("{tournament}/cancel"), None).await;
@@ -205,7 +219,10 @@ async fn messages_that_are_not_the_gateways_change_nothing_and_payments_are_priv
     let body = world.gateway.message(&paid).to_string();
     assert_eq!(send(&server, &body, "", "evt_1").await, 401);
     assert_eq!(send(&server, &body, &"0".repeat(64), "evt_1").await, 401);
-    assert_eq!(send(&server, &body.replace("50000", "50001"), &sign(&body), "evt_1").await, 401);
+    assert_eq!(
+        send(&server, &body.replace("50000", "50001"), &sign(&body), "evt_1").await,
+        401
+    );
     assert_eq!(send(&server, "{", &sign("{"), "evt_1").await, 400);
     let unknown = body.replace("order_1", "order_9");
     assert_eq!(send(&server, &unknown, &sign(&unknown), "evt_1").await, 200);
@@ -213,7 +230,10 @@ async fn messages_that_are_not_the_gateways_change_nothing_and_payments_are_priv
     let path = format!("/api/payments/{}", made["id"].as_str().expect("an id"));
     assert_eq!(guest.send(Method::GET, &path, None).await.status(), 404);
     let said = server.log();
-    assert!(!said.contains("gateway-key-secret") && !said.contains("gateway-webhook-secret"), "{said}");
+    assert!(
+        !said.contains("gateway-key-secret") && !said.contains("gateway-webhook-secret"),
+        "{said}"
+    );
 }
 
 #[tokio::test]

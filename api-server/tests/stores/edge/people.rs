@@ -24,10 +24,20 @@ impl Person {
         let http = Client::new();
         let (email, password) = (format!("{name}@example.com"), "correct-horse-battery");
         let user = json!({"email": email, "name": name, "password": password});
-        let made = http.post(url(server, "/api/users")).json(&user).send().await.expect("an answer");
+        let made = http
+            .post(url(server, "/api/users"))
+            .json(&user)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(made.status(), StatusCode::CREATED, "{:?}", made.text().await);
         let credentials = json!({"email": email, "password": password});
-        let session = http.post(url(server, "/api/sessions")).json(&credentials).send().await.expect("an answer");
+        let session = http
+            .post(url(server, "/api/sessions"))
+            .json(&credentials)
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(session.status(), StatusCode::CREATED);
         let session: Value = session.json().await.expect("JSON");
         Self {
@@ -49,7 +59,10 @@ impl Person {
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -79,7 +92,9 @@ impl Person {
 
     /// Registers, and returns the registration.
     pub(crate) async fn register(&self, tournament: &str) -> Value {
-        let made = self.send(Method::POST, &format!("{tournament}/registrations"), None).await;
+        let made = self
+            .send(Method::POST, &format!("{tournament}/registrations"), None)
+            .await;
         let (status, text) = (made.status(), made.text().await.expect("a body"));
         assert!(status.is_success(), "{status}: {text}");
         serde_json::from_str(&text).expect("JSON")

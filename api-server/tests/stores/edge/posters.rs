@@ -40,12 +40,16 @@ impl World {
 
     async fn announce(&self, who: &Person, content_type: &str, bytes: usize) -> (StatusCode, Value) {
         let draft = json!({"contentType": content_type, "bytes": bytes});
-        let answer = who.send(Method::POST, &format!("{}/poster", self.tournament), Some(&draft)).await;
+        let answer = who
+            .send(Method::POST, &format!("{}/poster", self.tournament), Some(&draft))
+            .await;
         (answer.status(), answer.json().await.expect("JSON"))
     }
 
     async fn put(&self, path: &str, content_type: &str, body: &[u8]) -> StatusCode {
-        let request = Client::new().put(url(&self.server, path)).header("content-type", content_type);
+        let request = Client::new()
+            .put(url(&self.server, path))
+            .header("content-type", content_type);
         request.body(body.to_vec()).send().await.expect("an answer").status()
     }
 }
@@ -61,16 +65,29 @@ async fn a_poster_is_uploaded_once_by_its_owner_and_seen_by_everybody() {
     assert_eq!(Client::new().get(&image).send().await.expect("an answer").status(), 404);
     assert_eq!(world.put(address, "image/png", b"too short").await, 415);
     assert_eq!(world.put(address, "image/webp", PNG).await, 415);
-    assert_eq!(world.put(address, "image/png", &vec![b'x'; PNG.len()]).await, 415, "no image");
+    assert_eq!(
+        world.put(address, "image/png", &vec![b'x'; PNG.len()]).await,
+        415,
+        "no image"
+    );
     assert_eq!(world.put(address, "image/png", PNG).await, 204);
-    assert_eq!(world.put(address, "image/png", PNG).await, 409, "an address is good once");
+    assert_eq!(
+        world.put(address, "image/png", PNG).await,
+        409,
+        "an address is good once"
+    );
     let seen = Client::new().get(&image).send().await.expect("an answer");
     assert_eq!(seen.headers()["content-type"], "image/png");
     assert_eq!(seen.headers()["cache-control"], "public, max-age=31536000, immutable");
     assert_eq!(seen.headers()["x-content-type-options"], "nosniff");
     let etag = seen.headers()["etag"].clone();
     assert_eq!(seen.bytes().await.expect("a body"), PNG);
-    let again = Client::new().get(&image).header("if-none-match", etag).send().await.expect("an answer");
+    let again = Client::new()
+        .get(&image)
+        .header("if-none-match", etag)
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
 }
 
@@ -109,8 +126,17 @@ async fn forged_addresses_and_path_tricks_lead_nowhere() {
         "/posters/0197b5b26c6e7d7a8d317a3f0c9d5e21.png%00",
         "/posters/0197b5b26c6e7d7a8d317a3f0c9d5e21.png",
     ] {
-        let answer = Client::new().get(url(&world.server, path)).send().await.expect("an answer");
+        let answer = Client::new()
+            .get(url(&world.server, path))
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(answer.status(), 404, "{path}");
     }
-    assert_eq!(world.put(&format!("/uploads/..%2fx.png?{query}"), "image/png", PNG).await, 404);
+    assert_eq!(
+        world
+            .put(&format!("/uploads/..%2fx.png?{query}"), "image/png", PNG)
+            .await,
+        404
+    );
 }

@@ -13,14 +13,18 @@ use crate::support::{Server, wait_for};
 const SOMEWHERE: &str = "/api/tournaments/17";
 
 async fn asked_by(server: &Server, address: &str) -> reqwest::Response {
-    let request = Client::new().get(url(server, SOMEWHERE)).header("x-forwarded-for", address);
+    let request = Client::new()
+        .get(url(server, SOMEWHERE))
+        .header("x-forwarded-for", address);
     request.send().await.expect("an answer")
 }
 
 #[tokio::test]
 async fn a_client_that_never_ends_its_head_is_closed() {
     let server = Server::start(&[("HEAD_TIMEOUT_SECONDS", "1")]).await;
-    let mut slow = TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens");
+    let mut slow = TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .expect("it listens");
     let started = Instant::now();
     let mut answer = Vec::new();
     let trickle = async {
@@ -38,20 +42,30 @@ async fn a_client_that_never_ends_its_head_is_closed() {
             _ = read.read_to_end(&mut answer) => {}
         }
     };
-    timeout(Duration::from_secs(30), trickle).await.expect("closed within 30 s");
-    assert!(started.elapsed() >= Duration::from_millis(900), "closed after {:?}", started.elapsed());
+    timeout(Duration::from_secs(30), trickle)
+        .await
+        .expect("closed within 30 s");
+    assert!(
+        started.elapsed() >= Duration::from_millis(900),
+        "closed after {:?}",
+        started.elapsed()
+    );
     assert!(server.expect_status("/health", 200).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_head_without_end_is_refused() {
     let server = Server::start(&[]).await;
-    let mut client = TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens");
+    let mut client = TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .expect("it listens");
     let head = format!("GET / HTTP/1.1\r\nhost: t\r\nx-a: {}", "a".repeat(256 * 1024));
     // The server may close before it has taken all.
     let _cut = client.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
-    let _reset = timeout(Duration::from_secs(30), client.read_to_end(&mut answer)).await.expect("closed within 30 s");
+    let _reset = timeout(Duration::from_secs(30), client.read_to_end(&mut answer))
+        .await
+        .expect("closed within 30 s");
     let answer = String::from_utf8_lossy(&answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
     assert!(server.expect_status("/health", 200).await.is_ok());
@@ -63,10 +77,16 @@ async fn more_connections_than_may_be_are_closed_at_once() {
     wait_for("free connections", async || {
         let mut held = Vec::new();
         for _ in 0..2 {
-            held.push(TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens"));
+            held.push(
+                TcpStream::connect(("127.0.0.1", server.port))
+                    .await
+                    .expect("it listens"),
+            );
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let mut third = TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens");
+        let mut third = TcpStream::connect(("127.0.0.1", server.port))
+            .await
+            .expect("it listens");
         let mut byte = [0];
         match timeout(Duration::from_secs(2), third.read(&mut byte)).await {
             Ok(Ok(0) | Err(_)) => Ok(()),
@@ -94,9 +114,16 @@ async fn one_address_that_asks_too_often_is_told_when_to_come_back_and_others_ar
     let refused = refused.expect("20 requests at once are too many");
     assert_eq!(refused.headers()["retry-after"], "1");
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
-    assert_eq!(asked_by(&server, "203.0.113.10").await.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(
+        asked_by(&server, "203.0.113.10").await.status(),
+        StatusCode::BAD_REQUEST
+    );
     let forged = asked_by(&server, "198.51.100.1, 203.0.113.9").await;
-    assert_eq!(forged.status(), StatusCode::TOO_MANY_REQUESTS, "what stands before the real address counts for nothing");
+    assert_eq!(
+        forged.status(),
+        StatusCode::TOO_MANY_REQUESTS,
+        "what stands before the real address counts for nothing"
+    );
     assert!(server.metric(r#"http_requests_limited_total{by="address"}"#).await >= 2.0);
 }
 
@@ -113,18 +140,33 @@ async fn an_untrusted_client_cannot_choose_its_address() {
 #[tokio::test]
 async fn large_answers_are_compressed_for_clients_that_ask_for_it() {
     let server = Server::start(&[]).await;
-    let plain = Client::new().get(url(&server, "/openapi.json")).send().await.expect("an answer");
+    let plain = Client::new()
+        .get(url(&server, "/openapi.json"))
+        .send()
+        .await
+        .expect("an answer");
     assert!(!plain.headers().contains_key("content-encoding"));
     let etag = plain.headers()["etag"].to_str().expect("text").to_owned();
     let full = plain.bytes().await.expect("a body").len();
-    let request = Client::new().get(url(&server, "/openapi.json")).header("accept-encoding", "gzip");
+    let request = Client::new()
+        .get(url(&server, "/openapi.json"))
+        .header("accept-encoding", "gzip");
     let packed = request.send().await.expect("an answer");
     assert_eq!(packed.headers()["content-encoding"], "gzip");
     assert_eq!(packed.headers()["etag"].to_str().expect("text"), format!("W/{etag}"));
     let body = packed.bytes().await.expect("a body");
-    assert!(body.starts_with(&[0x1f, 0x8b]) && body.len() * 3 < full, "{} of {full} bytes", body.len());
-    let request = Client::new().get(url(&server, "/openapi.json")).header("if-none-match", format!("W/{etag}"));
-    assert_eq!(request.send().await.expect("an answer").status(), StatusCode::NOT_MODIFIED);
+    assert!(
+        body.starts_with(&[0x1f, 0x8b]) && body.len() * 3 < full,
+        "{} of {full} bytes",
+        body.len()
+    );
+    let request = Client::new()
+        .get(url(&server, "/openapi.json"))
+        .header("if-none-match", format!("W/{etag}"));
+    assert_eq!(
+        request.send().await.expect("an answer").status(),
+        StatusCode::NOT_MODIFIED
+    );
 }
 
 #[tokio::test]
@@ -141,7 +183,11 @@ async fn every_answer_is_hardened_and_only_named_sites_may_use_it() {
     assert_eq!(allowed.headers()["access-control-allow-origin"], "https://play.example");
     let other = preflight("https://evil.example").await.expect("an answer");
     assert!(!other.headers().contains_key("access-control-allow-origin"));
-    let answer = Client::new().get(url(&server, "/nothing")).send().await.expect("an answer");
+    let answer = Client::new()
+        .get(url(&server, "/nothing"))
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), StatusCode::NOT_FOUND);
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
@@ -151,19 +197,29 @@ async fn every_answer_is_hardened_and_only_named_sites_may_use_it() {
     ] {
         assert_eq!(answer.headers()[name], value);
     }
-    assert!(answer.headers()["content-security-policy"].to_str().expect("text").contains("default-src 'none'"));
+    assert!(
+        answer.headers()["content-security-policy"]
+            .to_str()
+            .expect("text")
+            .contains("default-src 'none'")
+    );
 }
 
 #[tokio::test]
 async fn with_more_in_flight_than_may_be_the_next_is_answered_503_at_once() {
     let server = Server::start(&[("MAX_IN_FLIGHT", "1"), ("REQUEST_TIMEOUT_SECONDS", "60")]).await;
-    let mut slow = TcpStream::connect(("127.0.0.1", server.port)).await.expect("it listens");
+    let mut slow = TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .expect("it listens");
     let head = "POST /api/users HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     slow.write_all(head.as_bytes()).await.expect("it reads");
     let shed = wait_for("503", async || server.expect_status(SOMEWHERE, 503).await).await;
     assert_eq!(shed.headers["retry-after"], "1");
     assert!(shed.text.contains("overloaded"), "{}", shed.text);
-    assert!(server.expect_status("/health", 200).await.is_ok(), "probes are never shed");
+    assert!(
+        server.expect_status("/health", 200).await.is_ok(),
+        "probes are never shed"
+    );
     drop(slow);
     wait_for("free server", async || server.expect_status(SOMEWHERE, 400).await).await;
 }

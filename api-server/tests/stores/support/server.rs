@@ -67,7 +67,8 @@ impl Server {
     pub(crate) fn resident_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok()).expect("a size")
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok())
+            .expect("a size")
     }
 
     pub(crate) fn signal(&self, name: &str) {
