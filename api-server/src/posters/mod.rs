@@ -1,6 +1,7 @@
 //! Where posters are kept: a bucket of S3 or a local directory, both through the crate object_store. Images do not pass
-//! through this server on their way into a bucket: the client gets a signed address. What comes back out is checked again,
-//! because a bucket takes whatever has the announced type: what is too large or no image is never shown. Tickets for the directory are in [`ticket`].
+//! through this server on their way into a bucket: the client gets a signed address. What comes out is checked again,
+//! because a bucket takes whatever has the announced type: what is too large or no image is never shown. Tickets for the
+//! directory are in [`ticket`].
 
 pub mod ticket;
 
@@ -150,7 +151,8 @@ impl Posters {
             Backend::Bucket(bucket) => {
                 let content_type = HeaderValue::from_static(key.kind().content_type());
                 let options = SignedUrlOptions::default().with_signed_header(CONTENT_TYPE, content_type);
-                let signed = bucket.signed_url_opts(Method::PUT, &path(key), UPLOAD_TIME, &options);
+                let path = path(key);
+                let signed = bucket.signed_url_opts(Method::PUT, &path, UPLOAD_TIME, &options);
                 signed.await.map_err(|error| failed(&error))?.to_string()
             }
             Backend::Directory { signer, .. } => {
