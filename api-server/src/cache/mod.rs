@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod aside;
 mod flight;
+mod keyring;
 mod local;
 pub mod redis;
 pub mod sessions;

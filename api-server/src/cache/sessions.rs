@@ -1,6 +1,6 @@
 //! The sessions: a signed token in the client's hand and a record in Redis, which makes it revocable. A record ends when
-//! it was not used for a day, and never outlives its token. A user's sessions are in a set of their own, so that all can
-//! be listed and ended without searching keys.
+//! it was not used for a day, and never outlives its token. A user's sessions are in a sorted set of their own, so that
+//! all can be listed and ended without searching keys.
 //!
 //! Without Redis nobody signs in, and a token is believed by its signature for reading only, and only as long as its
 //! session could not have ended by idleness.
@@ -12,39 +12,48 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
-use tracing::warn;
 use uuid::Uuid;
 
 use super::PREFIX;
 use super::aside::FRESH_FOR;
+use super::keyring::Keyring;
 use super::redis::{Redis, Unavailable};
-use crate::auth::token::{Claims, Keys, Rejected, random_key, seconds};
+use crate::auth::token::{Claims, KeyError, Keys, seconds};
 use crate::domain::session::{SessionId, SessionView};
 use crate::domain::user::UserId;
 use crate::store::db::Freshness;
 
 /// However much a session is used, it ends after this.
 const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// An unknown key is looked for in Redis at most this often: tokens with invented keys must cost nothing.
-const KEY_PAUSE: Duration = Duration::from_secs(1);
 /// Users whose last write is remembered by this process.
 const WRITERS: usize = 10_000;
 
+/// Sessions of one user at most: a new one ends the oldest.
+const MOST: i64 = 100;
+
+/// Begins a session, and ends the user's oldest ones beyond the most.
+const CREATE: &str = "redis.call('SET', ARGV[1] .. ARGV[2], ARGV[3], 'EX', ARGV[4])
+redis.call('ZADD', KEYS[1], ARGV[5], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[6])) do
+    redis.call('DEL', ARGV[1] .. id)
+    redis.call('ZREM', KEYS[1], id)
+end";
+
 /// Ends all sessions of a user but one (an id that no session has ends all), and returns how many.
 const DESTROY_ALL: &str = "local ended = 0
-for _, id in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
     if id ~= ARGV[2] then
         ended = ended + redis.call('DEL', ARGV[1] .. id)
-        redis.call('SREM', KEYS[1], id)
+        redis.call('ZREM', KEYS[1], id)
     end
 end
 return ended";
 
 /// Ends one session of a user; 0 when it is not one of theirs.
-const DESTROY: &str = "if redis.call('SREM', KEYS[1], ARGV[2]) == 0 then return 0 end
+const DESTROY: &str = "if redis.call('ZREM', KEYS[1], ARGV[2]) == 0 then return 0 end
 redis.call('DEL', ARGV[1] .. ARGV[2])
 return 1";
 
@@ -52,20 +61,9 @@ return 1";
 #[derive(Debug)]
 pub struct Sessions {
     redis: Option<Arc<Redis>>,
-    keys: Keys,
-    source: KeySource,
+    keys: Keyring,
     ttl: Duration,
-    looked_for_key: Mutex<Option<Instant>>,
     wrote: Cache<UserId, Instant>,
-}
-
-/// Where the keys are from.
-#[derive(Debug)]
-enum KeySource {
-    /// The configuration.
-    Configured,
-    /// This process made one; Redis' own, made by whichever server was first, takes its place.
-    Made(SecretString),
 }
 
 /// A session that has just begun.
@@ -117,29 +115,14 @@ struct Record {
 
 impl Sessions {
     /// Sessions with these keys; without any, with one that the servers share through Redis.
-    pub fn new(
-        keys: Option<Keys>,
-        redis: Option<Arc<Redis>>,
-        ttl: Duration,
-    ) -> Result<Self, crate::auth::token::KeyError> {
-        let (keys, source) = match keys {
-            Some(keys) => (keys, KeySource::Configured),
-            None => {
-                let made = random_key();
-                (Keys::parse(&made)?, KeySource::Made(made))
-            }
-        };
-        if redis.is_none() && matches!(source, KeySource::Made(_)) {
-            warn!(
-                "JWT_KEYS and REDIS_URL are not set: nobody can sign in, and tokens of other servers are not valid here"
-            );
-        }
+    ///
+    /// # Errors
+    /// None that can happen: keys that are made are keys.
+    pub fn new(keys: Option<Keys>, redis: Option<Arc<Redis>>, ttl: Duration) -> Result<Self, KeyError> {
         Ok(Self {
+            keys: Keyring::new(keys, redis.clone())?,
             redis,
-            keys,
-            source,
             ttl,
-            looked_for_key: Mutex::new(None),
             wrote: Cache::new(WRITERS),
         })
     }
@@ -164,32 +147,23 @@ impl Sessions {
             created_at: seconds(now),
         };
         let record = serde_json::to_string(&record).map_err(|_| Unavailable)?;
-        let ttl = self.ttl.as_secs();
         let mut commands = redis::pipe();
-        if let KeySource::Made(made) = &self.source {
-            commands
-                .cmd("SET")
-                .arg(key_key())
-                .arg(made.expose_secret())
-                .arg("NX")
-                .ignore();
-        }
+        self.keys.share(&mut commands);
         commands
-            .cmd("SET")
-            .arg(record_key(session))
-            .arg(record)
-            .arg("EX")
-            .arg(ttl)
-            .ignore();
-        commands
-            .cmd("SADD")
+            .cmd("EVAL")
+            .arg(CREATE)
+            .arg(1)
             .arg(set_key(user))
+            .arg(record_prefix())
             .arg(session.to_string())
+            .arg(record)
+            .arg(self.ttl.as_secs())
+            .arg(now.as_millisecond())
+            .arg(MOST)
             .ignore();
-        commands.cmd("EXPIRE").arg(set_key(user)).arg(ttl).ignore();
-        commands.cmd("GET").arg(key_key());
+        Keyring::ask(&mut commands);
         let (shared,): (Option<String>,) = redis.run_all(commands).await?;
-        self.adopt(shared);
+        self.keys.adopt(shared);
         let claims = Claims {
             sub: user.0,
             sid: session.0,
@@ -212,7 +186,7 @@ impl Sessions {
     /// # Errors
     /// The token is not accepted.
     pub async fn validate(&self, token: &str, purpose: Use, now: Timestamp) -> Result<Valid, Refused> {
-        let claims = self.claims(token).await?;
+        let claims = self.keys.verify(token).await?;
         let (user, session) = (UserId(claims.sub), SessionId(claims.sid));
         match self.record(user, session).await {
             Ok((Some(record), wrote)) => {
@@ -253,7 +227,7 @@ impl Sessions {
         eval.arg(DESTROY)
             .arg(1)
             .arg(set_key(user))
-            .arg(format!("{PREFIX}:session:"))
+            .arg(record_prefix())
             .arg(session.to_string());
         let ended: u32 = self.redis()?.run(eval).await?;
         Ok(if ended == 0 { Ended::NoSuchSession } else { Ended::Done })
@@ -268,7 +242,7 @@ impl Sessions {
         eval.arg(DESTROY_ALL)
             .arg(1)
             .arg(set_key(user))
-            .arg(format!("{PREFIX}:session:"))
+            .arg(record_prefix())
             .arg(but.map(|session| session.to_string()).unwrap_or_default());
         self.redis()?.run(eval).await
     }
@@ -279,20 +253,20 @@ impl Sessions {
     /// Redis does not answer.
     pub async fn list(&self, user: UserId, current: SessionId) -> Result<Vec<SessionView>, Unavailable> {
         let redis = self.redis()?;
-        let mut members = redis::cmd("SMEMBERS");
-        members.arg(set_key(user));
+        let mut members = redis::cmd("ZRANGE");
+        members.arg(set_key(user)).arg(0).arg(-1).arg("REV");
         let ids: Vec<String> = redis.run(members).await?;
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut read = redis::cmd("MGET");
         for id in &ids {
-            read.arg(format!("{PREFIX}:session:{id}"));
+            read.arg(record_prefix() + id);
         }
         let records: Vec<Option<String>> = redis.run(read).await?;
         let (there, gone): (Vec<_>, Vec<_>) = ids.iter().zip(records).partition(|(_, record)| record.is_some());
         if !gone.is_empty() {
-            let mut remove = redis::cmd("SREM");
+            let mut remove = redis::cmd("ZREM");
             remove.arg(set_key(user));
             for (id, _) in gone {
                 remove.arg(id);
@@ -300,9 +274,7 @@ impl Sessions {
             let _tidied: u32 = redis.run(remove).await?;
         }
         let views = there.into_iter().filter_map(|(id, record)| view(id, &record?, current));
-        let mut views: Vec<_> = views.collect();
-        views.sort_by_key(|view| std::cmp::Reverse((view.created_at, view.id)));
-        Ok(views)
+        Ok(views.collect())
     }
 
     /// The user wrote something, and must see it from now on. Without Redis only this server knows.
@@ -322,48 +294,7 @@ impl Sessions {
 
     /// Learns the key that the servers share, ahead of the first request.
     pub async fn warm_up(&self) {
-        if let (KeySource::Made(made), Ok(redis)) = (&self.source, self.redis()) {
-            let mut commands = redis::pipe();
-            commands
-                .cmd("SET")
-                .arg(key_key())
-                .arg(made.expose_secret())
-                .arg("NX")
-                .ignore();
-            commands.cmd("GET").arg(key_key());
-            let shared: Result<(Option<String>,), Unavailable> = redis.run_all(commands).await;
-            self.adopt(shared.ok().and_then(|(shared,)| shared));
-        }
-    }
-
-    async fn claims(&self, token: &str) -> Result<Claims, Refused> {
-        match self.keys.verify(token) {
-            Ok(claims) => return Ok(claims),
-            Err(Rejected::Invalid) => return Err(Refused::Invalid),
-            Err(Rejected::UnknownKey) => {}
-        }
-        if matches!(self.source, KeySource::Configured) {
-            return Err(Refused::Invalid);
-        }
-        let redis = self.redis().map_err(|Unavailable| Refused::Unavailable)?;
-        let mut looked = self.looked_for_key.lock().await;
-        if looked.is_none_or(|at| at.elapsed() > KEY_PAUSE) {
-            let mut get = redis::cmd("GET");
-            get.arg(key_key());
-            let shared: Option<String> = redis.run(get).await.map_err(|Unavailable| Refused::Unavailable)?;
-            self.adopt(shared);
-            *looked = Some(Instant::now());
-        }
-        drop(looked);
-        self.keys.verify(token).map_err(|_| Refused::Invalid)
-    }
-
-    fn adopt(&self, shared: Option<String>) {
-        if let (KeySource::Made(_), Some(shared)) = (&self.source, shared)
-            && let Err(error) = self.keys.adopt(&shared.into())
-        {
-            warn!(%error, "the key in Redis cannot be used");
-        }
+        self.keys.warm_up().await;
     }
 
     /// The record, which lives on, and whether the user wrote something lately.
@@ -407,6 +338,10 @@ fn view(id: &str, record: &str, current: SessionId) -> Option<SessionView> {
     })
 }
 
+fn record_prefix() -> String {
+    format!("{PREFIX}:session:")
+}
+
 fn record_key(session: SessionId) -> String {
     format!("{PREFIX}:session:{session}")
 }
@@ -417,8 +352,4 @@ fn set_key(user: UserId) -> String {
 
 fn wrote_key(user: UserId) -> String {
     format!("{PREFIX}:wrote:{user}")
-}
-
-fn key_key() -> String {
-    format!("{PREFIX}:jwt-key")
 }

@@ -71,7 +71,10 @@ impl TournamentSearch {
             page,
             game: game.transpose()?.map(str::to_owned),
             status: status.transpose()?,
-            starts_after: starts_after.transpose()?,
+            // Nothing starts before 1970, and not every database writes such times as we do.
+            starts_after: starts_after
+                .transpose()?
+                .map(|time: Timestamp| time.max(Timestamp::UNIX_EPOCH)),
         })
     }
 
@@ -111,6 +114,16 @@ mod tests {
     #[case::no_limit(RawSearch { limit: Some("0"), ..RawSearch::default() }, SearchError::Page(PageError::Limit))]
     fn a_search_that_cannot_be_is_refused(#[case] raw: RawSearch<'_>, #[case] error: SearchError) {
         assert_eq!(TournamentSearch::parse(&raw), Err(error));
+    }
+
+    #[test]
+    fn a_time_before_all_tournaments_is_the_beginning() {
+        let raw = RawSearch {
+            starts_after: Some("-009999-01-02T02:00:00Z"),
+            ..RawSearch::default()
+        };
+        let search = TournamentSearch::parse(&raw).expect("a time");
+        assert_eq!(search.starts_after, Some(Timestamp::UNIX_EPOCH));
     }
 
     fn searches() -> impl Strategy<Value = TournamentSearch> {

@@ -106,8 +106,14 @@ impl PasswordChange {
     }
 }
 
-/// The one spelling under which an address is kept and looked up.
-pub fn normal_email(email: &str) -> String {
+/// The spelling under which the address of somebody who signs in is looked up; `None` if nobody can have it.
+pub fn known_email(email: &str) -> Option<String> {
+    let email = normal_email(email);
+    email_rule(&email).is_ok().then_some(email)
+}
+
+/// The one spelling under which an address is kept.
+fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -175,6 +181,13 @@ mod tests {
             violations.iter().map(|violation| violation.field).collect::<Vec<_>>(),
             [field]
         );
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_have_is_not_looked_up() {
+        assert_eq!(known_email(" Ada@Example.com").as_deref(), Some("ada@example.com"));
+        assert_eq!(known_email("ada\0@example.com"), None);
+        assert_eq!(known_email("ada"), None);
     }
 
     #[test]

@@ -12,10 +12,13 @@ use crate::app::App;
 use crate::cache::aside::CacheState;
 use crate::lifecycle::Phase;
 use crate::live::LiveState;
+use crate::metrics::PoolUse;
+use crate::metrics::labels::Pool;
 use crate::store::watch::DatabaseState;
 
 /// The answer of `/health`.
 #[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Health {
     status: &'static str,
     phase: &'static str,
@@ -31,6 +34,17 @@ struct Components {
     live: Component,
     posters: Component,
     payments: Component,
+    sessions: Component,
+    pools: Vec<PoolHealth>,
+}
+
+#[derive(Debug, Serialize)]
+struct PoolHealth {
+    pool: &'static str,
+    active: u32,
+    idle: u32,
+    max: u32,
+    waiting: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -63,6 +77,8 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
             live: live(app.live.state()),
             posters: posters(app.posters.problem()),
             payments: payments(&app),
+            sessions: sessions(app.cache.state()),
+            pools: app.pools().into_iter().map(pool).collect(),
         },
     })
 }
@@ -131,6 +147,29 @@ fn payments(app: &App) -> Component {
         Err(_) => Component {
             status: "not configured",
             detail: Some("PAYMENTS_KEY_ID is not set: tournaments have no entry fees".to_owned()),
+        },
+    }
+}
+
+fn pool((pool, usage): (Pool, PoolUse)) -> PoolHealth {
+    PoolHealth {
+        pool: pool.as_str(),
+        active: usage.active,
+        idle: usage.idle,
+        max: usage.max,
+        waiting: usage.waiting,
+    }
+}
+
+fn sessions(redis: CacheState) -> Component {
+    match redis {
+        CacheState::Available => Component {
+            status: "ready",
+            detail: None,
+        },
+        CacheState::NotConfigured | CacheState::Unavailable => Component {
+            status: "unavailable",
+            detail: Some("without Redis nobody can sign in, and who is signed in can only look".to_owned()),
         },
     }
 }

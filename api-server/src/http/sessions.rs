@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::password::Verdict;
 use crate::cache::sessions::Ended;
 use crate::domain::session::{Credentials, SessionId, SessionView};
-use crate::domain::user::{User, normal_email};
+use crate::domain::user::{User, known_email};
 use crate::error::{ApiError, Problem};
 use crate::store::users;
 
@@ -78,7 +78,11 @@ pub struct CurrentSession {
 ))]
 pub async fn sign_in(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>) -> Result<Response, ApiError> {
     app.sessions.check_available()?;
-    let found = users::credentials(app.db()?, &normal_email(&credentials.email)).await?;
+    let db = app.db()?;
+    let found = match known_email(&credentials.email) {
+        Some(email) => users::credentials(db, &email).await?,
+        None => None,
+    };
     let (user, hash) = found.unzip();
     let verdict = app.passwords.verify(credentials.password, hash).await?;
     let (Some(user), Verdict::Right) = (user, verdict) else {

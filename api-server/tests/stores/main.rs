@@ -10,4 +10,6 @@ mod people;
 #[cfg(test)]
 mod replica;
 #[cfg(test)]
+mod seats;
+#[cfg(test)]
 mod support;

@@ -3,6 +3,7 @@
 //!
 //! It talks to a cluster that `cargo dev` has started and knows nothing of how that is done.
 
+mod api;
 pub mod audit;
 pub mod endpoint;
 pub mod kubectl;

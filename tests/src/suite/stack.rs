@@ -327,24 +327,6 @@ impl Stack {
         Ok((ours.len(), times))
     }
 
-    /// Calls the API through the API server's proxy; the body of a 2xx answer.
-    ///
-    /// # Errors
-    /// The answer, when it was not 2xx.
-    pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let service = format!(
-            "/api/v1/namespaces/{}/services/{}-api:80/proxy{path}",
-            self.namespace, self.name
-        );
-        let bytes = body.map(ToString::to_string).unwrap_or_default().into_bytes();
-        let request = http::Request::builder()
-            .method(method)
-            .uri(service)
-            .header("content-type", "application/json")
-            .body(bytes)?;
-        Ok(self.client.request(request).await?)
-    }
-
     /// What `kubectl pathfinder explain` says of the resource, as JSON.
     ///
     /// # Errors

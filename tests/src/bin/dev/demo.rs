@@ -192,8 +192,8 @@ async fn rows_until(stack: &Stack, clock: Instant, (what, enough): (&str, fn(Cou
 async fn seed(stack: &Stack) -> anyhow::Result<()> {
     for number in 1..=20 {
         let draft =
-            json!({"name": format!("Cup {number}"), "game": "chess", "seats": 16, "starts_at": "2030-04-01T10:00:00Z"});
-        stack.call("POST", "/api/tournaments", Some(&draft)).await?;
+            json!({"name": format!("Cup {number}"), "game": "chess", "seats": 16, "startsAt": "2030-04-01T10:00:00Z"});
+        stack.create_tournament(&draft).await?;
     }
     Ok(())
 }

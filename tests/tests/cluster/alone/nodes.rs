@@ -13,8 +13,8 @@ async fn a_worker_that_crashes_costs_no_data_and_the_api_runs_elsewhere_within_9
     let stack = Stack::fresh("power-cut").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let draft = json!({"name": "Night Cup", "game": "go", "seats": 8, "starts_at": "2030-04-01T10:00:00Z"});
-    let made = stack.call("POST", "/api/tournaments", Some(&draft)).await.unwrap();
+    let draft = json!({"name": "Night Cup", "game": "go", "seats": 8, "startsAt": "2030-04-01T10:00:00Z"});
+    let made = stack.create_tournament(&draft).await.unwrap();
     let path = format!("/api/tournaments/{}", made["id"].as_str().unwrap());
 
     // The node of the primary: API pods are spread, so one of them is there too, or on the other one.

@@ -19,8 +19,8 @@ async fn an_applied_stack_becomes_ready_and_serves_and_its_data_and_passwords_ou
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
 
-    let draft = json!({"name": "Spring Cup", "game": "chess", "seats": 16, "starts_at": "2030-04-01T10:00:00Z"});
-    let made = stack.call("POST", "/api/tournaments", Some(&draft)).await.unwrap();
+    let draft = json!({"name": "Spring Cup", "game": "chess", "seats": 16, "startsAt": "2030-04-01T10:00:00Z"});
+    let made = stack.create_tournament(&draft).await.unwrap();
     let path = format!("/api/tournaments/{}", made["id"].as_str().unwrap());
     assert_eq!(stack.call("GET", &path, None).await.unwrap()["name"], draft["name"]);
 
