@@ -26,7 +26,7 @@ use crate::http::{
     health, live, metrics, openapi, payments, posters, registrations, scores, sessions, tournaments, users,
 };
 use crate::metrics::labels::Route;
-use crate::middleware::{connection, deadline, harden, observe, panic, request_id, shed, throttle, trace, weaken};
+use crate::middleware::{admit, connection, deadline, harden, observe, panic, request_id, trace};
 
 /// Smaller answers are not worth the time.
 const COMPRESS_FROM_BYTES: u64 = 1024;
@@ -84,9 +84,7 @@ fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router<Arc<App>> {
         .layer(from_fn(harden::harden))
         .layer(CatchPanicLayer::custom(panic::answer))
         .option_layer(cors(&app.edge.origins))
-        .layer(from_fn_with_state(Arc::clone(app), throttle::per_address))
-        .layer(from_fn_with_state(Arc::clone(app), shed::shed))
-        .layer(from_fn(weaken::weaken))
+        .layer(from_fn_with_state(Arc::clone(app), admit::admit))
         .layer(compression())
         .layer(from_fn_with_state(Arc::clone(app), deadline::bound))
         .layer(DefaultBodyLimit::max(app.limits.body_bytes));

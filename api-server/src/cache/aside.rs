@@ -24,7 +24,7 @@ use super::PREFIX;
 use super::answer::Answer;
 use super::flight::Flights;
 use super::local::{At, Found as InProcess, Lives, Local};
-use super::redis::{BadRedisUrl, Redis, Unavailable};
+use super::redis::{Redis, Unavailable};
 use super::stored::{self, Found, Generation};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;

@@ -1,10 +1,11 @@
 //! What every answer tells browsers: guess no types, run nothing, frame nothing, tell other sites nothing; and what
-//! caches are told unless the handler said something else: keep nothing, because most answers are one user's.
+//! caches are told unless the handler said something else: keep nothing, because most answers are one user's. An ETag names
+//! exact bytes; an answer that was compressed on its way out has others, so its ETag becomes a weak one.
 
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::middleware::Next;
 use axum::response::Response;
@@ -29,5 +30,17 @@ pub async fn harden(request: Request, next: Next) -> Response {
     headers
         .entry(CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
+    if headers.contains_key(CONTENT_ENCODING)
+        && let Some(etag) = headers.get_mut(ETAG)
+    {
+        weaken(etag);
+    }
     response
+}
+
+fn weaken(etag: &mut HeaderValue) {
+    if !etag.as_bytes().starts_with(b"W/") {
+        let weak = [b"W/", etag.as_bytes()].concat();
+        *etag = HeaderValue::from_bytes(&weak).unwrap_or_else(|_| etag.clone());
+    }
 }

@@ -1,0 +1,49 @@
+//! Who may come in, before anything is read or looked up: not the address that asks too often, and nobody while so many
+//! requests are in flight that one more would only wait. An honest 429 or 503 at once is the quickest help, before memory
+//! grows and before clients give up by themselves. Loopback has no budget: whoever asks from there runs beside this process.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::connection::Accepted;
+use crate::address::budget_key;
+use crate::app::App;
+use crate::error::ApiError;
+use crate::metrics::edge::Limited;
+
+/// Answers 429 to an address that asks too often, and 503 while as many requests are in flight as may be.
+pub async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if let Err(refused) = within_budget(&app, &request) {
+        return refused.into_response();
+    }
+    match app.edge.in_flight.try_acquire() {
+        Ok(_permit) => next.run(request).await,
+        Err(_) => {
+            app.metrics.edge.shed();
+            ApiError::Overloaded.into_response()
+        }
+    }
+}
+
+fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<Accepted>>()
+        .map(|info| info.0.peer);
+    let (Some(limiter), Some(peer)) = (&app.edge.per_address, peer) else {
+        return Ok(());
+    };
+    let client: IpAddr = app.edge.trusted_proxies.client(peer.ip(), request.headers());
+    if client.is_loopback() {
+        return Ok(());
+    }
+    limiter.take(budget_key(client), Instant::now()).map_err(|too_many| {
+        app.metrics.edge.limited(Limited::Address);
+        ApiError::TooManyRequests(too_many.retry_after)
+    })
+}
