@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 pub(crate) use client::{Answer, call, get};
-pub(crate) use person::{PASSWORD, Person, tomorrow};
+pub(crate) use person::{PASSWORD, Person};
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 pub(crate) use server::{Server, run};

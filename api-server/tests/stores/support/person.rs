@@ -64,6 +64,6 @@ impl Person {
     }
 }
 
-pub(crate) fn tomorrow() -> String {
+fn tomorrow() -> String {
     (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string()
 }
