@@ -21,13 +21,11 @@ pub async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) ->
     if let Err(refused) = within_budget(&app, &request) {
         return refused.into_response();
     }
-    match app.edge.in_flight.try_acquire() {
-        Ok(_permit) => next.run(request).await,
-        Err(_) => {
-            app.metrics.edge.shed();
-            ApiError::Overloaded.into_response()
-        }
-    }
+    let Ok(_permit) = app.edge.in_flight.try_acquire() else {
+        app.metrics.edge.shed();
+        return ApiError::Overloaded.into_response();
+    };
+    next.run(request).await
 }
 
 fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {

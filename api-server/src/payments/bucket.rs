@@ -80,9 +80,10 @@ impl Alone {
     fn take(&mut self, per_second: u32, now: Instant) -> Result<(), Duration> {
         let cost = Duration::from_secs(1) / per_second;
         let full_at = self.full_at.max(now) + cost;
-        let owed = full_at - now;
-        if owed > cost * per_second {
-            return Err(owed - cost * per_second);
+        // What may come at once is one second's worth.
+        let wait = (full_at - now).saturating_sub(cost * per_second);
+        if !wait.is_zero() {
+            return Err(wait);
         }
         self.full_at = full_at;
         Ok(())

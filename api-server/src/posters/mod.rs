@@ -64,7 +64,7 @@ enum Backend {
     Bucket(Arc<AmazonS3>),
     Directory {
         store: Arc<LocalFileSystem>,
-        signer: Signer,
+        signer: Box<Signer>,
     },
     Unusable {
         reason: String,
@@ -120,7 +120,7 @@ impl Posters {
             }
             PosterConfig::Directory { path, secret } => directory(path).map(|store| Backend::Directory {
                 store: Arc::new(store),
-                signer: Signer::new(secret),
+                signer: Box::new(Signer::new(secret)),
             }),
         };
         let backend = backend.unwrap_or_else(|reason| {

@@ -201,7 +201,7 @@ pub async fn apply(
         Some("Done") => Ok(Applied::Done),
         Some("Changed") => Ok(Applied::Changed),
         Some("Duplicate") => Ok(Applied::Duplicate),
-        other => Err(corrupt(seen.id, format!("outcome {other:?}"))),
+        other => Err(corrupt(seen.id, &format!("outcome {other:?}"))),
     }
 }
 
@@ -225,7 +225,7 @@ impl FromRow<'_, PgRow> for PaymentRow {
         let (tournament, user): (Uuid, Uuid) = (row.try_get(1)?, row.try_get(2)?);
         let (amount, currency) = (row.try_get(4)?, row.try_get(5)?);
         let (order, capture, returned) = (row.try_get(6)?, row.try_get(7)?, row.try_get(8)?);
-        let state = PaymentState::named(&status).ok_or_else(|| corrupt(id, format!("status `{status}`")));
+        let state = PaymentState::named(&status).ok_or_else(|| corrupt(id, &format!("status `{status}`")));
         Ok(Self(state.and_then(|state| {
             Ok(StoredPayment {
                 id,
@@ -253,7 +253,7 @@ fn task((id, payment, kind, capture, attempts): (i64, Uuid, String, String, i32)
         "Settle" => TaskKind::Settle,
         "Withdraw" => TaskKind::Withdraw,
         "Refund" => TaskKind::Refund(capture),
-        other => return Err(corrupt(payment, format!("task `{other}`"))),
+        other => return Err(corrupt(payment, &format!("task `{other}`"))),
     };
     Ok(Task {
         id,
@@ -263,7 +263,7 @@ fn task((id, payment, kind, capture, attempts): (i64, Uuid, String, String, i32)
     })
 }
 
-fn corrupt(id: Uuid, problem: String) -> StoreError {
+fn corrupt(id: Uuid, problem: &str) -> StoreError {
     StoreError::Corrupt {
         what: "payment",
         problem: format!("{id}: {problem}"),

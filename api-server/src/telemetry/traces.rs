@@ -25,14 +25,14 @@ const ANSWER_MAX: usize = 64 * 1024;
 
 /// The spans' way to the collector.
 #[derive(Debug)]
-pub struct Traces(SdkTracerProvider);
+pub(super) struct Traces(SdkTracerProvider);
 
 impl Traces {
     /// Sends this share of all traces to the collector at `endpoint`. Needs a tokio runtime.
     ///
     /// # Errors
     /// The endpoint is no address.
-    pub fn new(endpoint: &str, ratio: f64) -> Result<Self, TelemetryError> {
+    pub(super) fn new(endpoint: &str, ratio: f64) -> Result<Self, TelemetryError> {
         let http = reqwest::Client::builder()
             .timeout(EXPORT_TIMEOUT)
             .redirect(redirect::Policy::none())
@@ -59,12 +59,12 @@ impl Traces {
     }
 
     /// Makes the spans of this program.
-    pub fn tracer(&self) -> Tracer {
+    pub(super) fn tracer(&self) -> Tracer {
         self.0.tracer("pathfinder-api")
     }
 
     /// Sends what is left, within a bound.
-    pub fn shut_down(&self) {
+    pub(super) fn shut_down(&self) {
         // Spans that the collector does not take now are lost, like any others.
         let _lost = self.0.shutdown_with_timeout(SHUTDOWN_TIMEOUT);
     }
