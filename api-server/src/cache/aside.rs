@@ -23,7 +23,7 @@ use tokio_util::bytes::Bytes;
 use super::PREFIX;
 use super::answer::Answer;
 use super::flight::Flights;
-use super::local::{At, Found as InProcess, Lives, Local};
+use super::local::{At, Found as InProcess, Hearing, Lives, Local};
 use super::redis::{Redis, Unavailable};
 use super::stored::{self, Found, Generation};
 use crate::config::CacheConfig;
@@ -194,11 +194,11 @@ impl Aside {
             if let Ok(mut heard) = redis.subscribe(&channel()).await {
                 // What was said before is missed: everything starts anew.
                 inner.local.forget_all(Instant::now());
-                inner.local.hears(true);
+                inner.local.listens(Hearing::All);
                 while let Some(tag) = heard.next().await {
                     inner.local.forget(&String::from_utf8_lossy(&tag), Instant::now());
                 }
-                inner.local.hears(false);
+                inner.local.listens(Hearing::Perhaps);
             }
             sleep(LISTEN_PAUSE.mul_f64(random_range(0.8..1.2))).await;
         }

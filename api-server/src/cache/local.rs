@@ -55,6 +55,15 @@ struct Kept {
     kept: Instant,
 }
 
+/// Whether other servers' invalidations are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    /// All of them.
+    All,
+    /// Some may be missed.
+    Perhaps,
+}
+
 /// A tag's epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct At {
@@ -146,8 +155,8 @@ impl Local {
     }
 
     /// Whether other servers' invalidations are heard from now on.
-    pub(super) fn hears(&self, hears: bool) {
-        self.hears.store(hears, Ordering::Relaxed);
+    pub(super) fn listens(&self, hearing: Hearing) {
+        self.hears.store(hearing == Hearing::All, Ordering::Relaxed);
     }
 
     fn begin(&self, slot: usize, now: Instant) {
@@ -205,7 +214,7 @@ mod tests {
     fn an_entry_is_fresh_then_stale_then_gone_while_invalidations_are_heard() {
         let now = Instant::now();
         let local = with_one_entry(now);
-        local.hears(true);
+        local.listens(Hearing::All);
         for (millis, expected) in [
             (0, "fresh"),
             (999, "fresh"),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::answer::{Personal, public};
 use super::extract::{Authenticated, Path, Query};
 use super::payments::with_payment;
-use crate::app::{App, registrations_tag as tag};
+use crate::app::{App, registrations_tag};
 use crate::cache::aside::Entry;
 use crate::domain::page::{List, Page, PageRequest};
 use crate::domain::registration::{OwnRegistration, Participant, Registering, Registration, RegistrationId};
@@ -147,4 +147,9 @@ pub async fn mine(
 async fn changed(app: &App, tournament: TournamentId, asker: Authenticated) {
     let tag = tag(tournament);
     tokio::join!(app.cache.invalidate(&tag), app.wrote(asker.user));
+}
+
+/// What invalidates the list of who is registered.
+pub(super) fn tag(id: TournamentId) -> String {
+    registrations_tag(id)
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::answer::{Personal, public};
 use super::extract::{Authenticated, Json, Path, Query};
+use super::registrations;
 use crate::app::App;
 use crate::cache::aside::Entry;
 use crate::domain::page::Page;
@@ -192,12 +193,13 @@ pub async fn cancel(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Everybody sees the change from now on, and its author surely.
+/// Everybody sees the change from now on, and its author surely. More seats change who waits, too.
 async fn changed(app: &App, id: TournamentId, asker: Authenticated) {
-    let tag = one_tag(id);
+    let (one, registered) = (one_tag(id), registrations::tag(id));
     tokio::join!(
         app.cache.invalidate(LIST_TAG),
-        app.cache.invalidate(&tag),
+        app.cache.invalidate(&one),
+        app.cache.invalidate(&registered),
         app.wrote(asker.user)
     );
 }

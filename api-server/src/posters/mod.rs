@@ -88,6 +88,14 @@ pub struct Poster {
     pub content: BoxStream<'static, Result<Bytes, object_store::Error>>,
 }
 
+impl std::fmt::Debug for Poster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Poster")
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The store did not do it.
 #[derive(Debug, Error)]
 pub enum PosterError {
@@ -306,7 +314,7 @@ mod tests {
         posters.keep(key, Bytes::from_static(PNG)).await.expect("kept");
         let again = posters.keep(key, Bytes::from_static(PNG)).await;
         assert!(matches!(again, Err(PosterError::Used)), "{again:?}");
-        let poster = posters.get(key).await.ok().expect("there");
+        let poster = posters.get(key).await.expect("there");
         assert_eq!(poster.bytes, PNG.len() as u64);
         assert_eq!(content(poster).await, PNG);
     }
