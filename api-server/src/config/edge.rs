@@ -214,10 +214,9 @@ fn origins(list: &str) -> Result<Origins, ConfigError> {
         return Ok(Origins::Any);
     }
     let one = |origin: &str| {
-        let is_site = origin.starts_with("https://") || origin.starts_with("http://");
-        let value = HeaderValue::from_str(origin)
-            .ok()
-            .filter(|_| is_site && !origin.ends_with('/'));
+        // What a browser sends is the shortest way to write it.
+        let is_origin = reqwest::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+        let value = HeaderValue::from_str(origin).ok().filter(|_| is_origin);
         value.ok_or_else(|| ConfigError::Origin {
             origin: origin.to_owned(),
         })
