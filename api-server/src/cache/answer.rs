@@ -20,13 +20,8 @@ impl Answer {
     /// An answer with this body.
     pub fn new(body: Bytes) -> Self {
         let hash = Sha256::digest(&body);
-        let mut etag = String::with_capacity(2 * ETAG_BYTES + 2);
-        etag.push('"');
-        for byte in &hash[..ETAG_BYTES] {
-            etag.push_str(&format!("{byte:02x}"));
-        }
-        etag.push('"');
-        let etag = HeaderValue::from_str(&etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
+        let digits: String = hash.iter().take(ETAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        let etag = HeaderValue::from_str(&format!("\"{digits}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
         Self { body, etag }
     }
 }

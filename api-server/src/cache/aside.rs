@@ -53,7 +53,7 @@ pub struct Aside(Arc<Inner>);
 struct Inner {
     redis: Option<Arc<Redis>>,
     local: Local,
-    flights: Arc<Flights<Loaded>>,
+    flights: Arc<Flights<Filled>>,
     ttl: Duration,
     metrics: Arc<Metrics>,
 }
@@ -92,6 +92,13 @@ pub enum LoadError {
 
 /// What a loading ends with, for all who wait for it: `None` when there is no such thing.
 pub type Loaded = Result<Option<Arc<Answer>>, Arc<LoadError>>;
+
+/// How an entry was filled, and by whom.
+#[derive(Debug, Clone)]
+struct Filled {
+    loaded: Loaded,
+    outcome: CacheOutcome,
+}
 
 impl Entry {
     /// The answer `key` among those of the tag, which invalidates it.
@@ -132,19 +139,20 @@ impl Aside {
             inner.metrics.cache(CacheOutcome::Hit);
             return Ok(Some(answer));
         }
-        let key = entry.key.clone();
-        let shared = inner.flights.runs(&key);
+        // A loading that began before an invalidation must not answer who asks after it.
+        let key = inner.local.at(&entry.tag).within(&entry.key);
+        let is_shared = inner.flights.runs(&key);
         let filling = Arc::clone(inner).fill(entry, load);
         if let InProcess::Stale(answer) = found {
             inner.metrics.cache(CacheOutcome::Hit);
             inner.flights.begin(&key, filling);
             return Ok(Some(answer));
         }
-        if shared {
-            inner.metrics.cache(CacheOutcome::Hit);
-        }
-        let outcome = inner.flights.outcome(&key, filling).await;
-        outcome.unwrap_or_else(|| Err(Arc::new(LoadError::Panicked)))
+        let Some(Filled { loaded, outcome }) = inner.flights.outcome(&key, filling).await else {
+            return Err(Arc::new(LoadError::Panicked));
+        };
+        inner.metrics.cache(if is_shared { CacheOutcome::Hit } else { outcome });
+        loaded
     }
 
     /// Makes every entry of the tag count no longer, on every server. Without Redis the other servers' entries end by
@@ -206,39 +214,54 @@ impl Aside {
 }
 
 impl Inner {
-    async fn fill<F>(self: Arc<Self>, entry: Entry, load: impl FnOnce(Freshness) -> F) -> Loaded
+    async fn fill<F>(self: Arc<Self>, entry: Entry, load: impl FnOnce(Freshness) -> F) -> Filled
     where
         F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
     {
         let at = self.local.at(&entry.tag);
-        let Some(redis) = &self.redis else {
-            return self.bypass(entry, at, load).await;
+        let looked = match &self.redis {
+            Some(redis) => self.look(redis, &entry).await.map(|looked| (redis, looked)),
+            None => Err(Unavailable),
         };
-        match self.look(redis, &entry).await {
-            Ok(Looked::There(body)) => {
-                self.metrics.cache(CacheOutcome::Hit);
-                Ok(Some(self.keep_here(entry, at, body)))
+        match looked {
+            Ok((_, Looked::There(body))) => Filled {
+                loaded: Ok(Some(self.keep_here(entry, at, body))),
+                outcome: CacheOutcome::Hit,
+            },
+            Ok((redis, Looked::Load(generation))) => {
+                let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
+                Filled {
+                    loaded: self.load_for_all(redis, (entry, at, generation), loading).await,
+                    outcome: CacheOutcome::Miss,
+                }
             }
-            Ok(Looked::Load(generation)) => {
-                self.metrics.cache(CacheOutcome::Miss);
-                let freshness = generation.freshness(Timestamp::now(), FRESH_FOR);
-                let Some(body) = load(freshness).await? else {
-                    self.unlock(redis, &entry).await;
-                    return Ok(None);
-                };
-                let body = Bytes::from(body);
-                self.keep_in_redis(redis, &entry, (generation, &body)).await;
-                Ok(Some(self.keep_here(entry, at, body)))
-            }
-            Err(Unavailable) => self.bypass(entry, at, load).await,
+            Err(Unavailable) => Filled {
+                loaded: self.bypass(entry, at, load).await,
+                outcome: CacheOutcome::Bypass,
+            },
         }
+    }
+
+    async fn load_for_all(
+        &self,
+        redis: &Redis,
+        (entry, at, generation): (Entry, At, Generation),
+        loading: impl Future<Output = Result<Option<Vec<u8>>, LoadError>>,
+    ) -> Loaded {
+        let loaded = loading.await;
+        let Ok(Some(body)) = loaded else {
+            self.unlock(redis, &entry).await;
+            return Ok(loaded?.map(|body| Arc::new(Answer::new(Bytes::from(body)))));
+        };
+        let body = Bytes::from(body);
+        self.keep_in_redis(redis, &entry, (generation, &body)).await;
+        Ok(Some(self.keep_here(entry, at, body)))
     }
 
     async fn bypass<F>(&self, entry: Entry, at: At, load: impl FnOnce(Freshness) -> F) -> Loaded
     where
         F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
     {
-        self.metrics.cache(CacheOutcome::Bypass);
         let freshness = if self.local.forgot_within(&entry.tag, FRESH_FOR, Instant::now()) {
             Freshness::Latest
         } else {
@@ -347,6 +370,8 @@ fn channel() -> String {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
+    use tokio::sync::Notify;
+
     use super::*;
 
     fn cache() -> Aside {
@@ -377,6 +402,29 @@ mod tests {
         cache.invalidate("tag").await;
         assert_eq!(read(&cache, "four").await, "four");
         assert_eq!(cache.state(), CacheState::NotConfigured);
+    }
+
+    #[tokio::test]
+    async fn who_asks_after_an_invalidation_does_not_get_what_was_being_loaded_before() {
+        let (cache, go) = (cache(), Arc::new(Notify::new()));
+        let (slow, began) = (Arc::clone(&go), Arc::new(Notify::new()));
+        let beginning = Arc::clone(&began);
+        let load = move |_| async move {
+            beginning.notify_one();
+            slow.notified().await;
+            Ok(Some(b"before".to_vec()))
+        };
+        let before = tokio::spawn({
+            let cache = cache.clone();
+            async move { cache.get_or_load(Entry::new("tag", "key"), load).await }
+        });
+        began.notified().await;
+        cache.invalidate("tag").await;
+        assert_eq!(read(&cache, "after").await, "after");
+        go.notify_one();
+        let old = before.await.expect("no panic").expect("loads").expect("is there");
+        assert_eq!(&*old.body, b"before");
+        assert_eq!(read(&cache, "later").await, "after");
     }
 
     #[tokio::test]

@@ -52,7 +52,7 @@ struct Epoch {
 struct Kept {
     answer: Arc<Answer>,
     at: At,
-    kept: Instant,
+    since: Instant,
 }
 
 /// Whether other servers' invalidations are heard.
@@ -69,6 +69,13 @@ pub(super) enum Hearing {
 pub(super) struct At {
     slot: usize,
     number: u64,
+}
+
+impl At {
+    /// Names an entry in this epoch.
+    pub(super) fn within(self, key: &str) -> String {
+        format!("{}:{key}", self.number)
+    }
 }
 
 /// What the layer has.
@@ -108,7 +115,7 @@ impl Local {
         let Some(kept) = self.entries.get(key) else {
             return Found::Nothing;
         };
-        let age = now.saturating_duration_since(kept.kept);
+        let age = now.saturating_duration_since(kept.since);
         if self.number(kept.at.slot) != kept.at.number {
             Found::Nothing
         } else if age < self.lives.fresh {
@@ -130,7 +137,7 @@ impl Local {
     }
 
     pub(super) fn keep(&self, key: String, answer: Arc<Answer>, (at, now): (At, Instant)) {
-        self.entries.insert(key, Kept { answer, at, kept: now });
+        self.entries.insert(key, Kept { answer, at, since: now });
     }
 
     /// Entries of the tag, also those that are being loaded, count no longer.

@@ -89,13 +89,13 @@ impl PageRequest {
         self.limit + 1
     }
 
-    /// The page made of what was fetched with [`Self::after`] and [`Self::fetch_count`]; `key` is the list's order.
-    pub fn page<T>(&self, mut fetched: Vec<T>, key: impl Fn(&T) -> u128) -> Page<T> {
+    /// The page made of what was fetched with [`Self::after`] and [`Self::fetch_count`]; `order` is the list's.
+    pub fn page<T>(&self, mut fetched: Vec<T>, order: impl Fn(&T) -> u128) -> Page<T> {
         let more = fetched.len() > usize::from(self.limit);
         fetched.truncate(usize::from(self.limit));
         let last = fetched.last().filter(|_| more);
         Page {
-            next_cursor: last.map(|last| encode_cursor(self.list, key(last))),
+            next_cursor: last.map(|last| encode_cursor(self.list, order(last))),
             items: fetched,
         }
     }
@@ -110,8 +110,8 @@ impl PageRequest {
 }
 
 /// The cursor for the items behind the one with this key.
-pub fn encode_cursor(list: List, last: u128) -> String {
-    format!("{}{last:032x}", list.prefix())
+pub fn encode_cursor(list: List, key: u128) -> String {
+    format!("{}{key:032x}", list.prefix())
 }
 
 /// The inverse of [`encode_cursor`]. Strict: a second spelling of the same cursor would be a second cache entry.

@@ -267,9 +267,9 @@ mod tests {
         }
     }
 
-    fn fee(amount: i64, currency: &str) -> Option<EntryFee> {
+    fn fee(amount: i64, currency: &str) -> EntryFee {
         let currency = currency.to_owned();
-        Some(EntryFee { amount, currency })
+        EntryFee { amount, currency }
     }
 
     #[test]
@@ -310,8 +310,8 @@ mod tests {
     #[case::negative_seats(TournamentDraft { seats: -5, ..draft() }, "seats")]
     #[case::seats_beyond_u32(TournamentDraft { seats: i64::MAX, ..draft() }, "seats")]
     #[case::starts_now(TournamentDraft { starts_at: now(), ..draft() }, "startsAt")]
-    #[case::free_of_charge_for_a_fee(TournamentDraft { entry_fee: fee(0, "EUR"), ..draft() }, "entryFee")]
-    #[case::fee_in_no_currency(TournamentDraft { entry_fee: fee(500, "eur"), ..draft() }, "entryFee")]
+    #[case::free_of_charge_for_a_fee(TournamentDraft { entry_fee: Some(fee(0, "EUR")), ..draft() }, "entryFee")]
+    #[case::fee_in_no_currency(TournamentDraft { entry_fee: Some(fee(500, "eur")), ..draft() }, "entryFee")]
     #[case::starts_in_far_future(TournamentDraft { starts_at: Timestamp::MAX, ..draft() }, "startsAt")]
     fn a_draft_that_breaks_one_rule_names_that_field(#[case] draft: TournamentDraft, #[case] field: &str) {
         let violations = draft.establish(ID, OWNER, now()).expect_err("broken");

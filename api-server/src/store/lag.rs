@@ -57,9 +57,9 @@ impl Lag {
 /// A position as the database writes it: two hexadecimal halves.
 pub fn position(text: &str) -> Option<u64> {
     let (high, low) = text.split_once('/')?;
-    let high = u64::from_str_radix(high, 16).ok()?;
-    let low = u64::from_str_radix(low, 16).ok()?;
-    (high <= u64::from(u32::MAX) && low <= u64::from(u32::MAX)).then_some(high << 32 | low)
+    let high = u32::from_str_radix(high, 16).ok()?;
+    let low = u32::from_str_radix(low, 16).ok()?;
+    Some((u64::from(high) << 32) | u64::from(low))
 }
 
 #[cfg(test)]
