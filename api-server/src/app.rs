@@ -2,7 +2,7 @@
 //! test has a whole application in a millisecond. What requests do with it is not known here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -11,7 +11,7 @@ use crate::auth::token::{KeyError, Keys};
 use crate::cache::aside::Aside;
 use crate::cache::redis::{BadRedisUrl, Redis};
 use crate::cache::sessions::Sessions;
-use crate::config::{Config, Limits};
+use crate::config::{CacheConfig, Config, Limits};
 use crate::domain::tournament::TournamentId;
 use crate::domain::user::UserId;
 use crate::edge::Edge;
@@ -92,13 +92,16 @@ impl App {
             Some(_) => DatabaseState::Waiting { reason: None },
             None => DatabaseState::NotConfigured,
         };
-        let (redis, auth) = (redis(config)?, &config.auth);
+        let (cache, auth) = (&config.cache, &config.auth);
+        let redis = connect_redis(cache, cache.timeout)?;
+        // A connection and a circuit of their own: a late answer of the cache must not refuse anybody.
+        let sessions = connect_redis(cache, auth.redis_timeout)?;
         let keys = auth.jwt_keys.as_ref().map(Keys::parse).transpose()?;
         Ok(Self {
             db,
             database: DatabaseHealth::new(known),
-            cache: Aside::new(&config.cache, redis.clone(), Arc::clone(&metrics)),
-            sessions: Sessions::new(keys, redis.clone(), auth.session_ttl)?,
+            cache: Aside::new(cache, redis.clone(), Arc::clone(&metrics)),
+            sessions: Sessions::new(keys, sessions, auth.session_ttl)?,
             passwords: Passwords::new(auth.passwords_at_once),
             live: Live::new(redis.clone(), config.live),
             posters: Posters::new(&config.posters),
@@ -184,12 +187,8 @@ impl App {
     }
 }
 
-fn redis(config: &Config) -> Result<Option<Arc<Redis>>, BadRedisUrl> {
-    let redis = config
-        .cache
-        .url
-        .as_ref()
-        .map(|url| Redis::new(url, config.cache.timeout));
+fn connect_redis(config: &CacheConfig, timeout: Duration) -> Result<Option<Arc<Redis>>, BadRedisUrl> {
+    let redis = config.url.as_ref().map(|url| Redis::new(url, timeout));
     Ok(redis.transpose()?.map(Arc::new))
 }
 

@@ -104,6 +104,8 @@ pub struct AuthConfig {
     pub jwt_keys: Option<SecretString>,
     /// A session ends when it was not used for this long.
     pub session_ttl: Duration,
+    /// The longest wait for one answer of Redis about sessions.
+    pub redis_timeout: Duration,
     /// Passwords that are checked at once.
     pub passwords_at_once: usize,
 }
@@ -269,6 +271,7 @@ fn auth(args: AuthArgs) -> Result<AuthConfig, ConfigError> {
     Ok(AuthConfig {
         jwt_keys,
         session_ttl: Duration::from_secs(args.session_ttl_seconds),
+        redis_timeout: Duration::from_millis(args.session_timeout_millis),
         passwords_at_once: usize::try_from(args.passwords_at_once).unwrap_or(1),
     })
 }

@@ -203,6 +203,8 @@ impl Aside {
                 // What was said before is missed: everything starts anew.
                 inner.local.forget_all(Instant::now());
                 inner.local.listens(Hearing::All);
+                // It may be back after an outage: the circuit closes without waiting for a request.
+                let _reported: Result<String, Unavailable> = redis.run(redis::cmd("PING")).await;
                 while let Some(tag) = heard.next().await {
                     inner.local.forget(&String::from_utf8_lossy(&tag), Instant::now());
                 }

@@ -136,8 +136,11 @@ impl Local {
         }
     }
 
+    /// Keeps an entry that was loaded in this epoch, unless it is over: a newer one may be there.
     pub(super) fn keep(&self, key: String, answer: Arc<Answer>, (at, now): (At, Instant)) {
-        self.entries.insert(key, Kept { answer, at, since: now });
+        if self.number(at.slot) == at.number {
+            self.entries.insert(key, Kept { answer, at, since: now });
+        }
     }
 
     /// Entries of the tag, also those that are being loaded, count no longer.

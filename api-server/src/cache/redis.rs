@@ -126,7 +126,7 @@ impl Redis {
         match answer {
             Ok(Ok(answer)) => {
                 if self.circuit.succeeded(attempt) == Transition::Closed {
-                    info!("the cache answers again");
+                    info!("Redis answers again");
                 }
                 Ok(answer)
             }
@@ -166,7 +166,7 @@ impl Redis {
     fn failed(&self, attempt: Attempt, error: &str) -> Unavailable {
         let transition = self.circuit.failed(attempt, Instant::now());
         if transition == Transition::Opened {
-            warn!(error, "the cache does not answer: reading from the database");
+            warn!(error, "Redis does not answer: going on without it");
         }
         if (transition == Transition::Opened || attempt == Attempt::Probe)
             && let Ok(fresh) = connection(&self.client, self.timeout)

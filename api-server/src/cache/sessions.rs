@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::PREFIX;
-use super::aside::FRESH_FOR;
+use super::aside::{CacheState, FRESH_FOR};
 use super::keyring::Keyring;
 use super::redis::{Redis, Unavailable};
 use crate::auth::token::{Claims, KeyError, Keys, seconds};
@@ -133,6 +133,15 @@ impl Sessions {
     /// It could not.
     pub fn check_available(&self) -> Result<(), Unavailable> {
         self.redis()?.check_available()
+    }
+
+    /// Whether sessions can be looked up at the moment.
+    pub fn state(&self) -> CacheState {
+        match &self.redis {
+            None => CacheState::NotConfigured,
+            Some(redis) if redis.is_available() => CacheState::Available,
+            Some(_) => CacheState::Unavailable,
+        }
     }
 
     /// Begins a session.

@@ -148,6 +148,10 @@ pub struct AuthArgs {
     /// A session ends when it was not used for this long.
     #[arg(long, env = "SESSION_TTL_SECONDS", default_value_t = 24 * 60 * 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub session_ttl_seconds: u64,
+    /// Give up on Redis after this long when a session is looked up: nothing can answer in its place, so it may be longer
+    /// than the cache's.
+    #[arg(long, env = "SESSION_TIMEOUT_MILLIS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub session_timeout_millis: u64,
     /// Passwords that are checked at once; each takes 19 MiB and a core for some 20 ms.
     #[arg(long, env = "PASSWORDS_AT_ONCE", default_value_t = 1, value_parser = positive())]
     pub passwords_at_once: u32,

@@ -77,7 +77,7 @@ pub async fn health(State(app): State<Arc<App>>) -> Json<Health> {
             live: live(app.live.state()),
             posters: posters(app.posters.problem()),
             payments: payments(&app),
-            sessions: sessions(app.cache.state()),
+            sessions: sessions(app.sessions.state()),
             pools: app.pools().into_iter().map(pool).collect(),
         },
     })

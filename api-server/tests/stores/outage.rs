@@ -144,8 +144,12 @@ async fn without_redis_reads_are_right_signed_in_users_may_look_and_the_cache_co
         if answer.status == 201 { Ok(()) } else { Err(answer) }
     })
     .await;
-    let health = read(&server, "/health").await;
-    assert_eq!(health["components"]["cache"]["status"], "ready", "{health}");
+    wait_for("the cache", async || {
+        let health = read(&server, "/health").await;
+        let state = health["components"]["cache"]["status"].clone();
+        if state == "ready" { Ok(()) } else { Err(health) }
+    })
+    .await;
     let me = owner.call(&server, "GET", "/api/users/me").await;
     assert_eq!(me.status, 401, "the empty Redis knows no session: {me:?}");
 }

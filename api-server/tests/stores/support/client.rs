@@ -54,19 +54,27 @@ impl Call {
     }
 
     pub(crate) async fn send(&self, port: u16) -> io::Result<Answer> {
-        let mut request = format!(
-            "{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n",
+        let token = self
+            .token
+            .as_ref()
+            .map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| format!("Content-Type: application/json\r\n{}", content(body)));
+        let (token, body) = (token.unwrap_or_default(), body.unwrap_or_else(|| "\r\n".to_owned()));
+        let head = format!(
+            "{} {} HTTP/1.1\r\nHost: test\r\nConnection: close",
             self.method, self.path
         );
-        if let Some(token) = &self.token {
-            request += &format!("Authorization: Bearer {token}\r\n");
-        }
-        let body = self.body.as_ref().map(Value::to_string).unwrap_or_default();
-        if self.body.is_some() {
-            request += "Content-Type: application/json\r\n";
-        }
-        send(port, &format!("{request}Content-Length: {}\r\n\r\n{body}", body.len())).await
+        send(port, &format!("{head}\r\n{token}{body}")).await
     }
+}
+
+/// The length of a body, the end of the head, and the body.
+fn content(body: &Value) -> String {
+    let body = body.to_string();
+    format!("Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
 pub(crate) async fn get(port: u16, path: &str) -> io::Result<Answer> {

@@ -82,7 +82,7 @@ impl Postgres {
         assert!(status.success(), "pg_basebackup: {status}: {log}");
         let settings = directory.0.join("data/postgresql.auto.conf");
         let mut text = std::fs::read_to_string(&settings).expect("its settings");
-        text += &format!("recovery_min_apply_delay = {}\n", delay.as_millis());
+        text = format!("{text}recovery_min_apply_delay = {}\n", delay.as_millis());
         std::fs::write(&settings, text).expect("its settings");
         let mut standby = Self {
             directory,
