@@ -276,7 +276,7 @@ pub(crate) fn serve_args(flags: &[&str]) -> ServeArgs {
     let Command::Serve(args) = Cli::try_parse_from(line).expect("flags parse").command else {
         panic!("not `serve`");
     };
-    args
+    *args
 }
 
 #[cfg(test)]

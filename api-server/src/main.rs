@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<ExitCode> {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Serve(args) => Ok(serve::serve(Config::try_from(args)?).await?),
+        Command::Serve(args) => Ok(serve::serve(Config::try_from(*args)?).await?),
         Command::Seed(args) => {
             let amounts = Amounts {
                 users: args.users,

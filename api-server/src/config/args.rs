@@ -25,7 +25,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API until SIGTERM or SIGINT; migrates the database first.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring the database's schema up to date and exit.
     Migrate(MigrateArgs),
     /// Fill a database for trials with users and tournaments and exit; migrates it first.
