@@ -1,5 +1,6 @@
-//! The form in which an entry and its tag's generation are kept in Redis, and what they mean together. Pure: the time is
-//! a parameter. Servers' clocks may differ a little; that moves the end of an entry's life by as much and does nothing else.
+//! The form in which an entry and its tag's generation are kept in Redis, and what they mean together. Pure but for the
+//! chance in a new generation: the time is a parameter. Servers' clocks may differ a little; that moves the end of an
+//! entry's life by as much and does nothing else.
 
 use std::time::Duration;
 

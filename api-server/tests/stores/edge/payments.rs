@@ -130,7 +130,7 @@ async fn a_crash_loses_no_order_and_doubles_none() {
 #[tokio::test]
 async fn a_seat_that_is_not_paid_in_time_goes_to_the_next_and_a_late_payment_goes_back_once() {
     let world = World::new(&[]).await;
-    let server = world.server("3").await;
+    let server = world.server("8").await;
     let [first, second, third] = [
         Person::new(&server, "first").await,
         Person::new(&server, "second").await,
@@ -161,7 +161,7 @@ async fn a_seat_that_is_not_paid_in_time_goes_to_the_next_and_a_late_payment_goe
 #[tokio::test]
 async fn a_message_that_was_lost_is_asked_for_before_the_seat_is_given_away() {
     let world = World::new(&[]).await;
-    let server = world.server("2").await;
+    let server = world.server("5").await;
     let owner = Person::new(&server, "owner").await;
     let tournament = owner.tournament(2, Some(FEE)).await;
     let made = owner.register(&tournament).await;

@@ -213,7 +213,15 @@ async fn with_more_in_flight_than_may_be_the_next_is_answered_503_at_once() {
         .expect("it listens");
     let head = "POST /api/users HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
     slow.write_all(head.as_bytes()).await.expect("it reads");
-    let shed = wait_for("503", async || server.expect_status(SOMEWHERE, 503).await).await;
+    wait_for("slow request", async || {
+        let seen = server.metric("http_requests_in_flight").await;
+        if seen >= 1.0 { Ok(()) } else { Err(seen) }
+    })
+    .await;
+    let shed = server
+        .expect_status(SOMEWHERE, 503)
+        .await
+        .expect("no room for a second one");
     assert_eq!(shed.headers["retry-after"], "1");
     assert!(shed.text.contains("overloaded"), "{}", shed.text);
     assert!(
