@@ -26,6 +26,9 @@ pub const CLUSTER: &[&str] = &[
 /// What the tests beside the code need: real stores on loopback.
 pub const STORES: &[&str] = &["postgresql", "redis-server"];
 
+/// What the tests and benches need that ask a real Prometheus: the server and promtool.
+pub const PROMETHEUS: &[&str] = &["prometheus"];
+
 /// What the tests need that look at pages: a browser without a screen.
 pub const BROWSERS: &[&str] = &["chromium"];
 

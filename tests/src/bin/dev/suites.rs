@@ -33,6 +33,8 @@ const OUTSIDE: &[&str] = &[
     "explain",
     "pause",
     "watch",
+    "real_prometheus",
+    "replay",
 ];
 const OF_SCALING: &[&str] = &[
     "allocations",
@@ -43,6 +45,7 @@ const OF_SCALING: &[&str] = &[
     "schedule_refusals",
     "schedules",
     "simulate",
+    "history",
 ];
 
 const CARGO_DENY: &str = "0.20.2";
@@ -125,6 +128,7 @@ fn stage(name: &str, count: &mut Count, work: impl FnOnce(&mut Count) -> anyhow:
 fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     packages::ensure(paths, packages::STORES)?;
     packages::ensure(paths, packages::BROWSERS)?;
+    packages::ensure(paths, packages::PROMETHEUS)?;
     stage("format", count, |_| cargo(&["fmt", "--all", "--check"], &[]));
     stage("clippy", count, |_| {
         cargo(
@@ -181,6 +185,7 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
 // The engine and what is built around it, without the rest of the fast stage.
 fn scaling(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     packages::ensure(paths, packages::BROWSERS)?;
+    packages::ensure(paths, packages::PROMETHEUS)?;
     stage("the decision engine, the simulator and the bench", count, |count| {
         let mut words = vec![
             "test",
