@@ -139,6 +139,15 @@ pub(crate) enum Bench {
         #[arg(long)]
         write_docs: bool,
     },
+    /// A tick of the scaling loop for 100 and 1,000 clusters, asking a real Prometheus: seconds, and share of a core.
+    Tick {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+        /// Write the table into docs/BENCHMARKS.md.
+        #[arg(long)]
+        write_docs: bool,
+    },
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.
