@@ -4,6 +4,7 @@
 //! It talks to a cluster that `cargo dev` has started and knows nothing of how that is done.
 
 pub mod audit;
+pub mod decisions;
 pub mod endpoint;
 pub mod kubectl;
 pub mod load;
