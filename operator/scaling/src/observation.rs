@@ -11,7 +11,8 @@ use crate::signal::{MissingReason, Signal};
 use crate::units::{Ratio, Replicas, Seconds};
 
 /// The world at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Observation {
     /// The load of the whole API, summed over all its pods, as a rate over a window of a few scrapes.
     pub requests_per_second: Signal,
@@ -75,7 +76,7 @@ impl Default for Observation {
 }
 
 /// Whether a new pod template is being rolled out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rollout {
     /// Pods of two templates run side by side: nothing is lowered.
     InProgress,
@@ -84,7 +85,8 @@ pub enum Rollout {
 }
 
 /// Numbers of replicas that an increase must not pass, beside `maxReplicas`. They never take away what runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Ceilings {
     /// Replicas that the database has connections for: (`max_connections` - reserve) / pool size, rounded down.
     pub database_connections: Option<Replicas>,
@@ -93,7 +95,8 @@ pub struct Ceilings {
 }
 
 /// What else could make the API slow, with what is known of it. Saturation is 1 where the thing is fully used.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Suspects {
     /// Saturation of PostgreSQL (the largest of its CPU, connections and disk).
     pub postgres: Option<Signal<Ratio>>,

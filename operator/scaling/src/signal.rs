@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::units::{Quantity, RequestsPerSecond, UnitError};
 
 /// One figure as it was read; a load unless said otherwise.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Signal<Q = RequestsPerSecond> {
     /// A sane value, young enough to act on. Zero is a value.
     Fresh {

@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use pathfinder_scaling::{Record, Replicas};
+use pathfinder_scaling::{Observation, Record, Replicas};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::ClusterId;
@@ -23,6 +23,8 @@ pub struct Live {
     pub record: Record,
     /// The record in one sentence.
     pub sentence: String,
+    /// What the engine was told: with it the decision can be made again.
+    pub observation: Observation,
 }
 
 #[derive(Default)]
@@ -47,12 +49,13 @@ impl Known {
     }
 
     /// Remembers a decision.
-    pub fn decided(&self, id: &ClusterId, record: &Record) {
+    pub fn decided(&self, id: &ClusterId, record: &Record, observation: &Observation) {
         let live = Live {
             namespace: id.namespace.clone(),
             name: id.name.clone(),
             record: record.clone(),
             sentence: record.sentence(),
+            observation: *observation,
         };
         self.read(|all| all.entry(id.clone()).or_default().live = Some(live));
     }

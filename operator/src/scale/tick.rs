@@ -118,7 +118,7 @@ impl Scaler {
     }
 
     fn account(&self, cluster: &Cluster, decision: &Decision, observation: &Observation) {
-        self.known.decided(&cluster.id, &decision.record);
+        self.known.decided(&cluster.id, &decision.record, observation);
         self.metrics.decided(&cluster.id, decision);
         if let Some(ordered) = observation.replicas_ordered {
             self.known.ordered(&cluster.id, ordered);

@@ -35,6 +35,9 @@ pub const BENCH: &[&str] = &["wrk"];
 /// What the peer of that bench needs, unless npm came otherwise.
 pub const NODE: &[&str] = &["nodejs", "npm"];
 
+/// What the tests and benches need that ask a real Prometheus: the server and promtool.
+pub const PROMETHEUS: &[&str] = &["prometheus"];
+
 /// What the tests need that look at pages: a browser without a screen.
 pub const BROWSERS: &[&str] = &["chromium"];
 

@@ -5,6 +5,7 @@
 
 mod api;
 pub mod audit;
+pub mod decisions;
 pub mod endpoint;
 pub mod kubectl;
 pub mod load;

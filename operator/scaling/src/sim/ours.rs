@@ -93,6 +93,7 @@ pub struct Ours {
     memory: Memory,
     hpa: Hpa,
     floor: Option<Replicas>,
+    seen: Option<Observation>,
     last: Option<Decision>,
 }
 
@@ -114,6 +115,7 @@ impl Ours {
             memory: Memory::default(),
             hpa: Hpa::new(bounds.min, bounds.max, behavior),
             floor: None,
+            seen: None,
             last: None,
         }
     }
@@ -121,6 +123,11 @@ impl Ours {
     /// The last decision, with its record.
     pub fn last(&self) -> Option<&Decision> {
         self.last.as_ref()
+    }
+
+    /// What the last decision was made of.
+    pub fn seen(&self) -> Option<&Observation> {
+        self.seen.as_ref()
     }
 
     fn observation(&self, now: u32, world: &World<'_>) -> Observation {
@@ -158,7 +165,7 @@ impl Ours {
     fn floor(&mut self, now: u32, world: &World<'_>) -> Replicas {
         if world.faults.operator_is_gone(now) {
             self.memory = Memory::default();
-            self.last = None;
+            (self.seen, self.last) = (None, None);
             return self.floor.unwrap_or(self.policy.min_replicas());
         }
         let observation = self.observation(now, world);
@@ -168,7 +175,7 @@ impl Ours {
         self.memory = memory;
         let floor = decision.floor;
         self.floor = Some(floor);
-        self.last = Some(decision);
+        (self.seen, self.last) = (Some(observation), Some(decision));
         floor
     }
 }

@@ -142,6 +142,15 @@ pub(crate) enum Bench {
     /// The API beside the same endpoints in Node.js, and a mixed load: requests per second of a core, latency, memory.
     #[command(after_help = "Example:\n  cargo dev bench api -o json")]
     Api(ApiOptions),
+    /// A tick of the scaling loop for 100 and 1,000 clusters, asking a real Prometheus: seconds, and share of a core.
+    Tick {
+        /// How to print it.
+        #[arg(short, long, value_enum, default_value = "table")]
+        output: Output,
+        /// Write the table into docs/BENCHMARKS.md.
+        #[arg(long)]
+        write_docs: bool,
+    },
     /// One decision of the engine: its time, a tick of 1,000 clusters, and what it allocates.
     Decide {
         /// How to print it.

@@ -9,6 +9,7 @@ mod reaction;
 mod scaling;
 mod step;
 mod tables;
+mod tick;
 mod traces;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ pub(crate) fn run(paths: &Paths, bench: Option<&Bench>) -> anyhow::Result<ExitCo
         Some(Bench::Scaling(options)) => scaling::run(options)?,
         Some(Bench::Step { output, write_docs }) => step::run(*output, *write_docs)?,
         Some(Bench::Api(options)) => api::run(paths, options)?,
+        Some(Bench::Tick { output, write_docs }) => tick::run(paths, *output, *write_docs)?,
         Some(Bench::Decide { output }) => decide::run(*output)?,
         None => println!("{}", listed()),
     }

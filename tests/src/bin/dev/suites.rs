@@ -35,6 +35,8 @@ const OUTSIDE: &[&str] = &[
     "explain",
     "pause",
     "watch",
+    "real_prometheus",
+    "replay",
 ];
 const OF_SCALING: &[&str] = &[
     "allocations",
@@ -45,6 +47,7 @@ const OF_SCALING: &[&str] = &[
     "schedule_refusals",
     "schedules",
     "simulate",
+    "history",
 ];
 
 const CARGO_DENY: &str = "0.20.2";
@@ -130,6 +133,7 @@ fn stage(name: &str, count: &mut Count, work: impl FnOnce(&mut Count) -> anyhow:
 fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     packages::ensure(paths, packages::STORES)?;
     packages::ensure(paths, packages::BROWSERS)?;
+    packages::ensure(paths, packages::PROMETHEUS)?;
     stage("format", count, |_| cargo(&["fmt", "--all", "--check"], &[]));
     stage("clippy", count, |_| {
         cargo(
@@ -186,6 +190,7 @@ fn fast(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
 // The engine and what is built around it, without the rest of the fast stage.
 fn scaling(paths: &Paths, count: &mut Count) -> anyhow::Result<()> {
     packages::ensure(paths, packages::BROWSERS)?;
+    packages::ensure(paths, packages::PROMETHEUS)?;
     stage("the decision engine, the simulator and the bench", count, |count| {
         let mut words = vec![
             "test",

@@ -3,4 +3,5 @@
 mod burst;
 mod endpoints;
 mod latency;
+mod replay;
 mod sources;
