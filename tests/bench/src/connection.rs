@@ -145,20 +145,17 @@ impl Head {
 
 /// The bytes of a request; a body is JSON.
 pub fn request((method, path): (&str, &str), token: Option<&str>, body: Option<&str>) -> Vec<u8> {
-    let mut text = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n");
-    if let Some(token) = token {
-        text.push_str(&format!("Authorization: Bearer {token}\r\n"));
-    }
-    if let Some(body) = body {
-        text.push_str(&format!(
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
+    let rest = match body {
+        Some(body) => format!(
             "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
-        ));
-    } else if method == "GET" {
-        text.push_str("\r\n");
-    } else {
-        text.push_str("Content-Length: 0\r\n\r\n");
-    }
+        ),
+        None if method == "GET" => "\r\n".to_owned(),
+        None => "Content-Length: 0\r\n\r\n".to_owned(),
+    };
+    let authorization = authorization.unwrap_or_default();
+    let text = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{authorization}{rest}");
     text.into_bytes()
 }
 

@@ -70,7 +70,7 @@ impl Mix {
     }
 
     /// The next request.
-    pub fn next(&mut self) -> (Kind, Vec<u8>) {
+    pub fn next_request(&mut self) -> (Kind, Vec<u8>) {
         let user = self.random.random_range(0..self.plan.users.len());
         let token = Some(self.plan.users[user].token.clone());
         let token = token.as_deref();
@@ -166,7 +166,7 @@ mod tests {
         let mut mix = mix();
         let mut counts: BTreeMap<Kind, f64> = BTreeMap::new();
         for _ in 0..100_000 {
-            *counts.entry(mix.next().0).or_default() += 1.0 / 1000.0;
+            *counts.entry(mix.next_request().0).or_default() += 1.0 / 1000.0;
         }
         let share = |kinds: &[Kind]| kinds.iter().filter_map(|kind| counts.get(kind)).sum::<f64>();
         for (kinds, percent) in [
@@ -186,7 +186,7 @@ mod tests {
         let mut cancelled = 0;
         for _ in 0..50_000 {
             let before = mix.registered.clone();
-            if mix.next().0 == Kind::Cancel {
+            if mix.next_request().0 == Kind::Cancel {
                 assert!(mix.registered.is_subset(&before));
                 assert_eq!(mix.registered.len() + 1, before.len());
                 cancelled += 1;

@@ -35,7 +35,7 @@ impl Folder {
             .create(&path)
             .with_context(|| format!("making {}", path.display()))?;
         let folder = Self(path);
-        folder.give(folder.path())?;
+        give(folder.path())?;
         Ok(folder)
     }
 
@@ -51,7 +51,7 @@ impl Folder {
     pub fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
         let path = self.0.join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-        self.give(&path)?;
+        give(&path)?;
         Ok(path)
     }
 
@@ -72,14 +72,6 @@ impl Folder {
             .spawn()
             .with_context(|| format!("starting {command:?} (setpriv is in the package util-linux)"))
     }
-
-    // Nobody else than root can give a file away, and nobody else needs to.
-    fn give(&self, path: &Path) -> anyhow::Result<()> {
-        if is_root() {
-            chown(path, Some(NOBODY), Some(NOBODY)).with_context(|| format!("giving {} away", path.display()))?;
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Folder {
@@ -87,6 +79,14 @@ impl Drop for Folder {
         // A file that is left in the folder for temporary files harms nobody.
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+// Nobody else than root can give a file away, and nobody else needs to.
+fn give(path: &Path) -> anyhow::Result<()> {
+    if is_root() {
+        chown(path, Some(NOBODY), Some(NOBODY)).with_context(|| format!("giving {} away", path.display()))?;
+    }
+    Ok(())
 }
 
 /// A command that runs as nobody when we are root, and that the kernel kills when the thread ends that started it.

@@ -44,13 +44,10 @@ pub struct Steady {
 
 impl Steady {
     /// Starts `tasks` of them; `ask` gets the number of its task and of the request, and says what came of it.
-    pub fn start<F: Future<Output = String> + Send>(
+    pub fn start<F: Future<Output = String> + Send + 'static>(
         tasks: usize,
         ask: impl Fn(usize, u64) -> F + Clone + Send + Sync + 'static,
-    ) -> Self
-    where
-        F: 'static,
-    {
+    ) -> Self {
         let mut steady = Self {
             stop: Arc::default(),
             tally: Arc::default(),

@@ -97,7 +97,7 @@ async fn run(args: &Args, mut mix: Mix, idle: Vec<Connection>) -> anyhow::Result
             );
         }
         let Some(connection) = idle.pop_front() else { continue };
-        let (kind, bytes) = mix.next();
+        let (kind, bytes) = mix.next_request();
         tokio::spawn(ask(connection, Due { kind, bytes, at }, finished.clone()));
         sent += 1;
     }

@@ -67,9 +67,9 @@ async fn reads_go_on_and_writes_come_back_by_themselves() -> anyhow::Result<()> 
     })
     .await?;
     sleep(Duration::from_secs(1)).await;
-    let (reads, writes) = (readers.stop().await, writers.stop().await);
-    assert_eq!(reads.of("200"), reads.all(), "{reads:?}");
-    assert!(reads.all() > 500, "{reads:?}");
+    let (answered, writes) = (readers.stop().await, writers.stop().await);
+    assert_eq!(answered.of("200"), answered.all(), "{answered:?}");
+    assert!(answered.all() > 500, "{answered:?}");
     assert_eq!(writes.of("201") + writes.of("503"), writes.all(), "{writes:?}");
     assert!(
         writes.of("503") > 0,
