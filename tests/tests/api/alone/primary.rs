@@ -67,13 +67,13 @@ async fn reads_go_on_and_writes_come_back_by_themselves() -> anyhow::Result<()> 
     })
     .await?;
     sleep(Duration::from_secs(1)).await;
-    let (answered, writes) = (readers.stop().await, writers.stop().await);
+    let (answered, written) = (readers.stop().await, writers.stop().await);
     assert_eq!(answered.of("200"), answered.all(), "{answered:?}");
     assert!(answered.all() > 500, "{answered:?}");
-    assert_eq!(writes.of("201") + writes.of("503"), writes.all(), "{writes:?}");
+    assert_eq!(written.of("201") + written.of("503"), written.all(), "{written:?}");
     assert!(
-        writes.of("503") > 0,
-        "the primary was away, and no write noticed: {writes:?}"
+        written.of("503") > 0,
+        "the primary was away, and no write noticed: {written:?}"
     );
     let there = stack
         .primary
