@@ -128,12 +128,33 @@ impl Postgres {
         Ok(text.trim().to_owned())
     }
 
-    /// A client that runs these statements and stays as long as they take, as somebody else's transaction does.
+    /// Somebody else's transaction that locks the tournaments in this mode; returns once it has the lock.
     ///
     /// # Errors
-    /// When it cannot be started.
-    pub fn hold(&self, sql: &str) -> anyhow::Result<Held> {
-        Ok(Held(self.folder.spawn(self.psql(sql)?)?))
+    /// When it does not get it.
+    pub async fn lock(&self, mode: &str) -> anyhow::Result<Held> {
+        let sql = format!("begin; lock table tournaments in {mode} mode; select pg_sleep(120)");
+        let held = Held(self.folder.spawn(self.psql(&sql)?)?);
+        let name = mode.replace(' ', "");
+        let granted = format!(
+            "select count(*) from pg_locks where relation = 'tournaments'::regclass and lower(mode) = '{name}lock' and granted"
+        );
+        soon("the lock", async || self.counts(&granted, 1)).await?;
+        Ok(held)
+    }
+
+    /// Waits until this many wait for a lock on the tournaments.
+    ///
+    /// # Errors
+    /// When they never do.
+    pub async fn waiting(&self, count: u32) -> anyhow::Result<()> {
+        let sql = "select count(*) from pg_locks where relation = 'tournaments'::regclass and not granted";
+        soon("somebody to wait for a lock", async || self.counts(sql, count)).await
+    }
+
+    fn counts(&self, sql: &str, wanted: u32) -> Result<(), String> {
+        let rows = self.query(sql).map_err(|error| error.to_string())?;
+        if rows == wanted.to_string() { Ok(()) } else { Err(rows) }
     }
 
     fn psql(&self, sql: &str) -> anyhow::Result<Command> {

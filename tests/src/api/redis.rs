@@ -79,7 +79,10 @@ impl Redis {
     /// When there is none.
     pub fn ask(&self, words: &[&str]) -> anyhow::Result<String> {
         let mut command = Command::new(program("redis-cli")?);
-        command.args(["--no-auth-warning", "-e", "-u", &self.url()]).args(words);
+        command
+            .args(["-e", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(words);
+        command.env("REDISCLI_AUTH", PASSWORD);
         Ok(process::read(command)?.trim().to_owned())
     }
 }

@@ -1,6 +1,7 @@
 //! Tests that break what they run on: each has stores and servers of its own.
 
 mod lag;
+mod payments;
 mod pool;
 mod primary;
 mod redis;

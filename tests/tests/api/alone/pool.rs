@@ -19,15 +19,7 @@ async fn an_exhausted_pool_answers_503_after_a_bounded_wait_and_recovers() -> an
             ("CACHE_TTL_SECONDS", "1"),
         ])
         .await?;
-    let held = stack
-        .primary
-        .hold("begin; lock table tournaments in access exclusive mode; select pg_sleep(60)")?;
-    let waiting = "select count(*) from pg_locks where relation = 'tournaments'::regclass and mode = 'AccessExclusiveLock' and granted";
-    soon("the lock", async || {
-        let rows = stack.primary.query(waiting).map_err(|error| error.to_string())?;
-        if rows == "1" { Ok(()) } else { Err(rows) }
-    })
-    .await?;
+    let held = stack.primary.lock("access exclusive").await?;
     let client = server.client()?;
     let asked = (0..ASKED).map(|number| {
         let client = client.clone();

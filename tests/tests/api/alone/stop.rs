@@ -60,17 +60,10 @@ async fn a_request_that_is_on_its_way_is_finished_and_spectators_are_sent_elsewh
     let person = Person::register(server.port, "owner").await?;
     let id = person.create("Watched", 4).await?;
     let mut spectator = Spectator::watch(server.port, &format!("/api/tournaments/{id}/live")).await?;
-    let held = stack
-        .primary
-        .hold("begin; lock table tournaments in exclusive mode; select pg_sleep(60)")?;
+    let held = stack.primary.lock("exclusive").await?;
     let client = person.client.clone();
     let slow = tokio::spawn(async move { client.post("/api/tournaments", &draft("slow", 4)).await });
-    soon("the write to wait for the lock", async || {
-        let sql = "select count(*) from pg_locks where relation = 'tournaments'::regclass and not granted";
-        let rows = stack.primary.query(sql).map_err(|error| error.to_string())?;
-        if rows == "1" { Ok(()) } else { Err(rows) }
-    })
-    .await?;
+    stack.primary.waiting(1).await?;
     server.terminate()?;
     soon("not ready", async || server.client()?.get("/ready").await?.expect(503)).await?;
     assert_eq!(spectator.closed().await?, 1001);

@@ -4,7 +4,6 @@ mod document;
 mod hostile;
 mod limits;
 mod live;
-mod payments;
 mod posters;
 mod public;
 mod registrations;

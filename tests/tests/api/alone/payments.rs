@@ -1,22 +1,23 @@
 //! Entry fees: a seat is kept until it is paid, paid once whatever the gateway does, and money without a seat goes back.
 
 use pathfinder_tests::api::{
-    Client, Server,
+    Client, Server, Stack,
     gateway::{self, Gateway, tell},
     soon,
     stack::{Person, draft},
 };
 use serde_json::{Value, json};
 
-use crate::beside::house;
-
 const FEE: i64 = 50_000;
 
+// On stores of its own: the outbox is emptied by whichever server comes first, at the gateway that it knows.
 struct Till {
     gateway: Gateway,
     server: Server,
     owner: Person,
     player: Person,
+    // Last: servers end before their stores.
+    _stack: Stack,
 }
 
 // The gateway is difficult from the start: see what it does with the first calls.
@@ -25,7 +26,8 @@ async fn open() -> anyhow::Result<Till> {
     let mut variables = gateway::VARIABLES.to_vec();
     let url = gateway.url.clone();
     variables.extend([("PAYMENTS_URL", &*url), ("PAYMENTS_TIMEOUT_MILLIS", "1000")]);
-    let server = house().stack.serve(&variables).await?;
+    let stack = Stack::start(&[]).await?;
+    let server = stack.serve(&variables).await?;
     let (owner, player) = (
         Person::register(server.port, "owner").await?,
         Person::register(server.port, "player").await?,
@@ -35,6 +37,7 @@ async fn open() -> anyhow::Result<Till> {
         server,
         owner,
         player,
+        _stack: stack,
     })
 }
 
