@@ -146,7 +146,22 @@ impl Db {
         if freshness == Freshness::Any {
             self.metrics.replica_fallback();
         }
-        self.on_primary(what, &query, Retry::Broken).await
+        match self.on_primary(what, &query, Retry::Broken).await {
+            // It went away a moment ago, and the watch has not noticed yet.
+            Err(error) if self.is_gone_by(&error) => match self.on_replica(replica, what, &query).await {
+                Some(Ok(rows)) => Ok(rows),
+                Some(Err(_)) | None => Err(error),
+            },
+            answer => answer,
+        }
+    }
+
+    // An exhausted pool is no reason to show a user less than they wrote; a pool with room that gives none is.
+    fn is_gone_by(&self, error: &StoreError) -> bool {
+        match error {
+            StoreError::NoFreeConnection => !self.primary.is_full(),
+            error => error.is_connectivity(),
+        }
     }
 
     async fn on_primary<'q, T>(

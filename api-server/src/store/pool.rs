@@ -107,6 +107,11 @@ impl MeteredPool {
         }
     }
 
+    /// Whether every connection that may be open is.
+    pub(super) fn is_full(&self) -> bool {
+        self.pool.size() >= self.pool.options().get_max_connections()
+    }
+
     pub(super) fn options(&self) -> PgConnectOptions {
         self.pool.connect_options().as_ref().clone()
     }
