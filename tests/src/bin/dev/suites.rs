@@ -332,13 +332,11 @@ fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &
     Ok(())
 }
 
-// Built here, outside of the cluster's network, where the registry is.
+// Built here, outside of the cluster's network, where the registry is; of the whole workspace, since one package alone
+// would have its dependencies built once more, with fewer features.
 fn suite_binary(name: &str) -> anyhow::Result<String> {
     step(&format!("building the suite `{name}`"), || {
-        built(
-            &["test", "-q", "-p", "pathfinder-tests", "--test", name, "--no-run"],
-            name,
-        )
+        built(&["test", "-q", "--workspace", "--test", name, "--no-run"], name)
     })
 }
 

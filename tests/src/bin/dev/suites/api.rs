@@ -40,7 +40,10 @@ pub(super) fn run(paths: &Paths, filter: &str, count: &mut Count) -> anyhow::Res
     let fuzzer = schemathesis::ensure(paths)?;
     let place = Place::new()?;
     let program = step("building the API server", || {
-        built(&["build", "-q", "-p", "pathfinder-api"], "pathfinder-api")
+        built(
+            &["build", "-q", "--workspace", "--bin", "pathfinder-api"],
+            "pathfinder-api",
+        )
     })?;
     // A copy: a build meanwhile must not change what is tested.
     let copy = place.0.join("pathfinder-api");
