@@ -6,7 +6,7 @@ use pathfinder_tests::api::{
     Stack,
     balancer::Balancer,
     live::Spectator,
-    soon,
+    raw, soon,
     stack::{Person, draft},
     steady::Steady,
 };
@@ -56,7 +56,7 @@ async fn no_request_is_lost_while_servers_come_and_go() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_is_on_its_way_is_finished_and_spectators_are_sent_elsewhere() -> anyhow::Result<()> {
     let stack = Stack::start(&[]).await?;
-    let mut server = stack.serve(&[]).await?;
+    let mut server = stack.serve(&[("DRAIN_DELAY_SECONDS", "3")]).await?;
     let person = Person::register(server.port, "owner").await?;
     let id = person.create("Watched", 4).await?;
     let mut spectator = Spectator::watch(server.port, &format!("/api/tournaments/{id}/live")).await?;
@@ -64,11 +64,18 @@ async fn a_request_that_is_on_its_way_is_finished_and_spectators_are_sent_elsewh
     let client = person.client.clone();
     let slow = tokio::spawn(async move { client.post("/api/tournaments", &draft("slow", 4)).await });
     stack.primary.waiting(1).await?;
+    // Made now: the time until nothing is accepted any more is short.
+    let client = server.client()?;
     server.terminate()?;
-    soon("not ready", async || server.client()?.get("/ready").await?.expect(503)).await?;
+    soon("not ready", async || client.get("/ready").await?.expect(503)).await?;
     assert_eq!(spectator.closed().await?, 1001);
-    // Past the delay: nothing is accepted any more, and the slow one is still there.
-    sleep(Duration::from_millis(1500)).await;
+    soon("connections to be refused", async || {
+        match raw::connect(server.port).await {
+            Ok(_) => Err("accepted"),
+            Err(_) => Ok(()),
+        }
+    })
+    .await?;
     drop(held);
     slow.await??.expect(201)?;
     let status = server.ended().await?;
