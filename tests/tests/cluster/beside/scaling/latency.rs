@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use pathfinder_tests::suite::{Stack, kubectl::kubectl};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl, load::Load};
 use serde_json::json;
 
-use super::{load, scaled};
+use super::scaled;
+
+// Pages of as many sizes, each cached by itself: when the cache has forgotten them, each waits for the database on a
+// connection of its own, and there are more of them than connections.
+const PAGES: u32 = 60;
 
 async fn sql(stack: &Stack, text: &str) -> String {
     kubectl(&[
@@ -34,7 +38,18 @@ async fn sql(stack: &Stack, text: &str) -> String {
 async fn a_locked_database_is_named_and_the_api_is_not_driven_to_its_maximum() {
     let scaling = json!({"maxReplicas": 10, "requestsPerSecond": {"perReplica": 100}});
     let stack = scaled("locked", scaling).await;
-    let under = load(&stack, "load", (20, 150)).await;
+    let pages: Vec<String> = (1..=PAGES)
+        .map(|limit| stack.url(&format!("/api/tournaments?limit={limit}")))
+        .collect();
+    let under = Load::start(
+        &stack.client,
+        (&stack.namespace, "load"),
+        // The load generator takes one request per line.
+        &pages.join("\nGET "),
+        (20, Duration::from_secs(150)),
+    )
+    .await
+    .unwrap();
     stack
         .wait_condition(("MetricsAvailable", "True"), None, Duration::from_secs(60))
         .await
