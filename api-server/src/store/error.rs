@@ -75,14 +75,8 @@ impl StoreError {
     /// Whether the same call may succeed later without anyone changing anything: the client should retry.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NotConfigured
-            | Self::Connect { .. }
-            | Self::Away
-            | Self::Standby
-            | Self::NoFreeConnection
-            | Self::Timeout { .. } => true,
             Self::Query { source, .. } => is_transient(source),
-            Self::BadUrl { .. } | Self::Corrupt { .. } | Self::Migrate { .. } => false,
+            other => other.is_connectivity(),
         }
     }
 
@@ -93,18 +87,7 @@ impl StoreError {
 
     /// Whether the connection broke before or during the statement, or its server is going away.
     pub fn is_broken_connection(&self) -> bool {
-        match self {
-            Self::Query { source, .. } => is_broken(source),
-            Self::NotConfigured
-            | Self::Connect { .. }
-            | Self::Away
-            | Self::Standby
-            | Self::NoFreeConnection
-            | Self::Timeout { .. }
-            | Self::BadUrl { .. }
-            | Self::Corrupt { .. }
-            | Self::Migrate { .. } => false,
-        }
+        matches!(self, Self::Query { source, .. } if is_broken(source))
     }
 
     /// Whether the server could not be reached or did not answer, as opposed to an answer that is an error.
