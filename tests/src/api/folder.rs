@@ -4,23 +4,21 @@
 
 use std::{
     env,
-    fs::{self, DirBuilder, File},
-    os::unix::fs::{DirBuilderExt, chown},
+    fs::{self, File},
+    os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use anyhow::Context;
 
-use crate::cluster::packages::is_root;
+use crate::{cluster::packages::is_root, loopback};
 
 const NOBODY: u32 = 65534;
-static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A folder that goes with this value.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder(loopback::Folder);
 
 impl Folder {
     /// A new one, empty.
@@ -28,20 +26,14 @@ impl Folder {
     /// # Errors
     /// When it cannot be made.
     pub fn new(name: &str) -> anyhow::Result<Self> {
-        let number = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("pathfinder-{name}-{}-{number}", std::process::id()));
-        DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("making {}", path.display()))?;
-        let folder = Self(path);
+        let folder = Self(loopback::Folder::new(name).with_context(|| format!("making a folder for {name}"))?);
         give(folder.path())?;
         Ok(folder)
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     /// Writes a file that its children can read.
@@ -49,7 +41,7 @@ impl Folder {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-        let path = self.0.join(name);
+        let path = self.path().join(name);
         fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
         give(&path)?;
         Ok(path)
@@ -57,7 +49,7 @@ impl Folder {
 
     /// What its children said so far.
     pub fn log(&self) -> String {
-        fs::read_to_string(self.0.join("log")).unwrap_or_default()
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
     }
 
     /// Starts a command whose words end in the log.
@@ -65,19 +57,15 @@ impl Folder {
     /// # Errors
     /// When it cannot be started.
     pub fn spawn(&self, mut command: Command) -> anyhow::Result<Child> {
-        let log = File::options().create(true).append(true).open(self.0.join("log"))?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path().join("log"))?;
         let errors = log.try_clone()?;
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         command
             .spawn()
             .with_context(|| format!("starting {command:?} (setpriv is in the package util-linux)"))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // A file that is left in the folder for temporary files harms nobody.
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -6,7 +6,9 @@ pub mod exporter;
 pub mod prometheus;
 
 use std::{
-    fs, io,
+    fs::{self, DirBuilder},
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicU32, Ordering},
@@ -22,7 +24,7 @@ static FOLDERS: AtomicU32 = AtomicU32::new(0);
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// An empty one, of this process alone.
+    /// An empty one, of this process alone; nobody else may look into it.
     ///
     /// # Errors
     /// When the temporary folder cannot be written to.
@@ -31,7 +33,7 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("pathfinder-{name}-{}-{number}", process::id()));
         // What a process of the same number left, if there was one.
         let _ = fs::remove_dir_all(&path);
-        fs::create_dir_all(&path)?;
+        DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self(path))
     }
 
