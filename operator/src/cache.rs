@@ -3,6 +3,7 @@
 //! IO. One watch per kind and watched namespace. A change of an object that carries our labels becomes a trigger for its
 //! resource, but only when something that we look at changed: `place` has the watches themselves.
 
+mod fewest;
 mod place;
 mod view;
 
@@ -35,6 +36,7 @@ use crate::{config::Scope, metrics::Metrics};
 pub struct Caches {
     clusters: Vec<Store<PathfinderCluster>>,
     deployments: Vec<Store<Deployment>>,
+    fewest: fewest::Fewest,
     autoscalers: Vec<Store<HorizontalPodAutoscaler>>,
     pods: Vec<Store<Pod>>,
     quotas: Vec<Store<ResourceQuota>>,
@@ -75,7 +77,10 @@ pub fn start(client: &Client, scope: &Scope, metrics: &Metrics, tasks: &mut Join
         caches
             .clusters
             .push(place.watch(tasks, watcher::Config::default(), |_| None));
-        caches.deployments.push(place.ours(tasks));
+        let fewest = caches.fewest.clone();
+        caches
+            .deployments
+            .push(place.ours_noting(tasks, move |event| fewest.note(event)));
         // Those of others too: a second one on the same Deployment is a conflict.
         caches
             .autoscalers
@@ -107,6 +112,7 @@ impl Caches {
         Self {
             clusters: vec![still(clusters)],
             deployments: vec![still(deployments)],
+            fewest: fewest::Fewest::default(),
             autoscalers: vec![still(autoscalers)],
             pods: vec![still(pods)],
             quotas: vec![],
@@ -121,6 +127,11 @@ impl Caches {
     /// A Deployment of ours.
     pub fn deployment(&self, namespace: &str, name: &str) -> Option<Arc<Deployment>> {
         find(&self.deployments, namespace, name)
+    }
+
+    /// The fewest replicas that a Deployment of ours was ordered since this was last asked; `None` when nothing changed.
+    pub fn fewest_ordered(&self, namespace: &str, name: &str) -> Option<i32> {
+        self.fewest.take(&ObjectRef::new(name).within(namespace))
     }
 
     /// An HPA of ours.

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use futures::{Stream, StreamExt, channel::mpsc};
+use futures::{Stream, StreamExt, TryStreamExt, channel::mpsc};
 use k8s_openapi::{NamespaceResourceScope, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{Api, Client, Resource, ResourceExt};
 use kube_runtime::{
@@ -38,6 +38,9 @@ pub struct Place {
     sender: Sender,
     metrics: Metrics,
 }
+
+/// The resource that a change of an object wakes.
+type Wakes<K> = fn(&K) -> Option<ObjectRef<PathfinderCluster>>;
 
 /// What can be watched: any kind of Kubernetes' own or of ours.
 pub(super) trait Watchable:
@@ -91,7 +94,7 @@ impl Place {
 
     /// Watches our PodMonitors until nobody serves them any more.
     pub async fn pod_monitors(&self) {
-        let (_, errors) = self.follow::<PodMonitor>(ours(), owner_of);
+        let (_, errors) = self.follow::<PodMonitor, _>((ours(), owner_of), |_| ());
         errors
             .take_while(|error| ready(!is_gone(error)))
             .for_each(|error| {
@@ -103,29 +106,37 @@ impl Place {
 
     // Objects that carry our labels; each change wakes the resource that they are part of.
     pub(super) fn ours<K: Watchable>(&self, tasks: &mut JoinSet<()>) -> Store<K> {
-        self.watch(tasks, ours(), owner_of)
+        self.ours_noting(tasks, |_| ())
+    }
+
+    // The same, and every event is noted before it is in the store.
+    pub(super) fn ours_noting<K: Watchable>(
+        &self,
+        tasks: &mut JoinSet<()>,
+        note: impl Fn(&watcher::Event<K>) + Send + 'static,
+    ) -> Store<K> {
+        let (store, errors) = self.follow((ours(), owner_of), note);
+        spawn::<K>(tasks, errors);
+        store
     }
 
     pub(super) fn watch<K: Watchable>(
         &self,
         tasks: &mut JoinSet<()>,
         config: watcher::Config,
-        wakes: fn(&K) -> Option<ObjectRef<PathfinderCluster>>,
+        wakes: Wakes<K>,
     ) -> Store<K> {
-        let (store, errors) = self.follow(config, wakes);
-        tasks.spawn(errors.for_each(|error| {
-            failed::<K>(&error);
-            ready(())
-        }));
+        let (store, errors) = self.follow((config, wakes), |_| ());
+        spawn::<K>(tasks, errors);
         store
     }
 
     // What is there, and the errors of the watch: whoever takes them drives it.
-    fn follow<K: Watchable>(
+    fn follow<K: Watchable, F: Fn(&watcher::Event<K>) + Send + 'static>(
         &self,
-        config: watcher::Config,
-        wakes: fn(&K) -> Option<ObjectRef<PathfinderCluster>>,
-    ) -> (Store<K>, impl Stream<Item = watcher::Error> + Send + use<K>) {
+        (config, wakes): (watcher::Config, Wakes<K>),
+        note: F,
+    ) -> (Store<K>, impl Stream<Item = watcher::Error> + Send + use<K, F>) {
         let api: Api<K> = match &self.namespace {
             Some(namespace) => Api::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
@@ -138,7 +149,8 @@ impl Place {
         };
         let events = watcher(api, config)
             .default_backoff()
-            .modify(|object| object.managed_fields_mut().retain(is_about_scale));
+            .modify(|object| object.managed_fields_mut().retain(is_about_scale))
+            .inspect_ok(move |event| note(event));
         let errors = reflector::reflector(writer, events).filter_map(move |event| {
             ready(match event {
                 Ok(event) => {
@@ -167,6 +179,13 @@ fn ours() -> watcher::Config {
     watcher::Config::default().labels(&selector)
 }
 
+fn spawn<K: Watchable>(tasks: &mut JoinSet<()>, errors: impl Stream<Item = watcher::Error> + Send + 'static) {
+    tasks.spawn(errors.for_each(|error| {
+        failed::<K>(&error);
+        ready(())
+    }));
+}
+
 fn failed<K: Watchable>(error: &watcher::Error) {
     tracing::warn!(kind = %K::kind(&()), %error, "a watch failed and is tried again");
 }
@@ -187,7 +206,7 @@ struct Wake {
 }
 
 impl Wake {
-    fn on<K>(&mut self, event: watcher::Event<K>, wakes: fn(&K) -> Option<ObjectRef<PathfinderCluster>>)
+    fn on<K>(&mut self, event: watcher::Event<K>, wakes: Wakes<K>)
     where
         K: Resource<DynamicType = ()> + Serialize,
     {
@@ -203,7 +222,7 @@ impl Wake {
         }
     }
 
-    fn changed<K>(&mut self, object: &K, wakes: fn(&K) -> Option<ObjectRef<PathfinderCluster>>)
+    fn changed<K>(&mut self, object: &K, wakes: Wakes<K>)
     where
         K: Resource<DynamicType = ()> + Serialize,
     {

@@ -47,8 +47,12 @@ pub struct Writers {
 const UNNAMED: &str = "somebody (through /scale: kubectl scale, or a script)";
 
 impl Writers {
-    // Fewer than the floor that stood at the last tick and stands now: neither the HPA nor we order that.
-    fn undercut(&mut self, (deployment, autoscaler): (Option<&Deployment>, &HorizontalPodAutoscaler)) -> bool {
+    // Fewer, now or since the last tick, than the floor that stood then and stands now: neither the HPA nor we order that.
+    fn undercut(
+        &mut self,
+        (deployment, autoscaler): (Option<&Deployment>, &HorizontalPodAutoscaler),
+        fewest: Option<i32>,
+    ) -> bool {
         let ordered = deployment
             .and_then(|it| it.spec.as_ref())
             .and_then(|spec| spec.replicas);
@@ -58,14 +62,14 @@ impl Writers {
         let Some(((ordered, floor), (ordered_before, floor_before))) = now.zip(before) else {
             return false;
         };
-        ordered_before >= floor_before && ordered < floor.min(floor_before)
+        ordered_before >= floor_before && fewest.unwrap_or(ordered).min(ordered) < floor.min(floor_before)
     }
 }
 
-/// The conflict that there is now, if any.
+/// The conflict that there is now, if any. `fewest` is the least that was ordered since the last tick, where that changed.
 pub fn conflict(
     writers: &mut Writers,
-    (deployment, autoscaler): (Option<&Deployment>, &HorizontalPodAutoscaler),
+    ((deployment, autoscaler), fewest): ((Option<&Deployment>, &HorizontalPodAutoscaler), Option<i32>),
     all: &[Arc<HorizontalPodAutoscaler>],
     now: Timestamp,
 ) -> Option<Conflict> {
@@ -73,7 +77,7 @@ pub fn conflict(
         facts::foreign_writer(fields.map_or(&[], Vec::as_slice), field, &OURS).map(|writer| (field, writer))
     };
     let replicas = deployment.and_then(|it| it.metadata.managed_fields.as_ref());
-    let undercut = writers.undercut((deployment, autoscaler)).then(|| {
+    let undercut = writers.undercut((deployment, autoscaler), fewest).then(|| {
         let unnamed = Writer {
             manager: UNNAMED.to_owned(),
             operation: "Update".to_owned(),
@@ -108,9 +112,14 @@ mod tests {
     use super::*;
 
     fn conflicts(ticks: &[(i32, i32)]) -> Vec<bool> {
+        let ticks: Vec<_> = ticks.iter().map(|(ordered, floor)| (*ordered, *floor, None)).collect();
+        conflicts_with_fewest(&ticks)
+    }
+
+    fn conflicts_with_fewest(ticks: &[(i32, i32, Option<i32>)]) -> Vec<bool> {
         let mut writers = Writers::default();
         let mut now = Timestamp::UNIX_EPOCH;
-        let tick = |(ordered, floor): &(i32, i32)| {
+        let tick = |(ordered, floor, fewest): &(i32, i32, Option<i32>)| {
             let deployment = Deployment {
                 spec: Some(DeploymentSpec {
                     replicas: Some(*ordered),
@@ -126,7 +135,7 @@ mod tests {
                 ..HorizontalPodAutoscaler::default()
             };
             now += jiff::SignedDuration::from_secs(5);
-            conflict(&mut writers, (Some(&deployment), &autoscaler), &[], now).is_some()
+            conflict(&mut writers, ((Some(&deployment), &autoscaler), *fewest), &[], now).is_some()
         };
         ticks.iter().map(tick).collect()
     }
@@ -134,6 +143,14 @@ mod tests {
     #[test]
     fn fewer_than_the_floor_that_stood_is_somebody_elses_order() {
         assert_eq!(conflicts(&[(2, 2), (1, 2), (2, 2)]), [false, true, true]);
+    }
+
+    #[test]
+    fn fewer_that_the_autoscaler_put_back_before_the_next_tick_is_somebody_elses_order_too() {
+        assert_eq!(
+            conflicts_with_fewest(&[(2, 2, Some(2)), (2, 2, Some(1)), (2, 2, None)]),
+            [false, true, true]
+        );
     }
 
     #[test]

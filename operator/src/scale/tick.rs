@@ -44,6 +44,7 @@ impl Scaler {
         let Some(autoscaler) = self.caches.autoscaler(&cluster.id.namespace, &name) else {
             return;
         };
+        let fewest = self.caches.fewest_ordered(&cluster.id.namespace, &name);
         let own = self.ask_own(cluster).await;
         let pods: Vec<&Pod> = view.api_pods(&cluster.id).iter().map(Arc::as_ref).collect();
         let quotas = view.quotas(&cluster.id.namespace);
@@ -75,7 +76,8 @@ impl Scaler {
         carried.memory = memory;
         self.account(cluster, &decision, &looked.observation);
         let others = view.autoscalers(&cluster.id.namespace);
-        let conflict = contested::conflict(&mut carried.writers, (deployment.as_deref(), &autoscaler), others, now);
+        let ordered = ((deployment.as_deref(), autoscaler.as_ref()), fewest);
+        let conflict = contested::conflict(&mut carried.writers, ordered, others, now);
         let orders = orders(
             &cluster.scaling.policy,
             cluster.scaling.autoscaler.into(),
