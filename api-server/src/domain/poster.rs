@@ -73,6 +73,11 @@ impl PosterKey {
         Self { id, kind }
     }
 
+    /// Where everybody finds it: a path of this server.
+    pub fn url(self) -> String {
+        format!("/posters/{self}")
+    }
+
     /// The kind of image under this name.
     pub const fn kind(self) -> ImageKind {
         self.kind

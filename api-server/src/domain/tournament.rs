@@ -96,6 +96,9 @@ pub struct Tournament {
     /// What a seat costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry_fee: Option<EntryFee>,
+    /// The path of its newest poster on this server; there is no image under it until that is uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poster_url: Option<String>,
     /// When it starts, to the microsecond.
     #[schema(value_type = String, format = DateTime)]
     pub starts_at: Timestamp,
@@ -168,6 +171,7 @@ impl TournamentDraft {
             waiting: 0,
             status: TournamentStatus::Open,
             entry_fee: self.entry_fee,
+            poster_url: None,
             starts_at: to_microsecond(self.starts_at),
             created_at: to_microsecond(now),
         })

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::extract::Path;
+use super::tournaments;
 use crate::app::App;
 use crate::domain::tournament::TournamentId;
 use crate::error::{ApiError, Problem};
@@ -27,10 +28,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// again, this server stops; 1013 connect again later; 1008 the client talked.
 ///
 /// # Errors
-/// The request is none for a WebSocket, or there are too many.
+/// The request is none for a WebSocket, there is no such tournament, or there are too many.
 #[utoipa::path(get, path = "/api/tournaments/{id}/live", tag = "scores", params(("id" = Uuid, Path)), responses(
-    (status = 101, description = "a WebSocket"), (status = 400, body = Problem), (status = 426, body = Problem),
-    (status = 503, body = Problem)
+    (status = 101, description = "a WebSocket"), (status = 400, body = Problem), (status = 404, body = Problem),
+    (status = 426, body = Problem),    (status = 503, body = Problem)
 ))]
 pub async fn watch(
     State(app): State<Arc<App>>,
@@ -41,7 +42,12 @@ pub async fn watch(
     if app.lifecycle.phase() == Phase::Draining {
         return Err(ApiError::Draining);
     }
-    let subscription = app.live.hub().subscribe(TournamentId(id))?;
+    let id = TournamentId(id);
+    // Where the database does not say, events may come all the same: they need none.
+    if let Ok(None) = tournaments::cached(&app, id).await {
+        return Err(ApiError::NoSuchTournament(id));
+    }
+    let subscription = app.live.hub().subscribe(id)?;
     let (closing, ping_every) = (app.live.closing.clone(), app.live.config.ping_every);
     Ok(socket::bounded(upgrade).on_upgrade(move |socket| socket::run(socket, subscription, closing, ping_every)))
 }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::answer::Personal;
 use super::extract::{Authenticated, Json, Path, Query};
+use super::tournaments::changed;
 use crate::app::App;
 use crate::domain::poster::{ImageKind, POSTER_MAX_BYTES, PosterKey};
 use crate::domain::registration::Refusal;
@@ -115,6 +116,7 @@ pub async fn announce(
     let key = PosterKey::new(Uuid::now_v7(), kind);
     let upload = app.posters.upload(key, draft.bytes, Timestamp::now()).await?;
     posters::set(db, id, key).await?;
+    changed(&app, id, asker).await;
     let place = PosterPlace {
         upload: UploadRequest {
             method: "PUT",
@@ -125,7 +127,7 @@ pub async fn announce(
             ]),
             expires_at: upload.expires_at,
         },
-        poster_url: format!("/posters/{key}"),
+        poster_url: key.url(),
     };
     Ok((StatusCode::CREATED, Personal(place)).into_response())
 }

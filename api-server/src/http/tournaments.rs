@@ -18,6 +18,7 @@ use super::answer::{Personal, public};
 use super::extract::{Authenticated, Json, Path, Query};
 use super::registrations;
 use crate::app::App;
+use crate::cache::answer::Answer;
 use crate::cache::aside::Entry;
 use crate::domain::page::Page;
 use crate::domain::rule::Violation;
@@ -101,15 +102,20 @@ pub async fn list(
 ))]
 pub async fn get(State(app): State<Arc<App>>, headers: HeaderMap, Path(id): Path<Uuid>) -> Result<Response, ApiError> {
     let id = TournamentId(id);
+    let found = cached(&app, id).await?;
+    let answer = found.ok_or(ApiError::NoSuchTournament(id))?;
+    Ok(public(&headers, &answer))
+}
+
+/// The answer that tells of one tournament, from the cache where it is; `None` where there is no such tournament.
+pub(super) async fn cached(app: &Arc<App>, id: TournamentId) -> Result<Option<Arc<Answer>>, ApiError> {
     app.db()?;
-    let loader = Arc::clone(&app);
+    let loader = Arc::clone(app);
     let load = async move |freshness: Freshness| {
         let found = tournaments::get(loader.loading_db()?, id, freshness).await?;
         Ok(found.map(|tournament| serde_json::to_vec(&tournament)).transpose()?)
     };
-    let found = app.cache.get_or_load(Entry::new(one_tag(id), ""), load).await?;
-    let answer = found.ok_or(ApiError::NoSuchTournament(id))?;
-    Ok(public(&headers, &answer))
+    Ok(app.cache.get_or_load(Entry::new(one_tag(id), ""), load).await?)
 }
 
 /// A new tournament, owned by who creates it.
@@ -194,7 +200,7 @@ pub async fn cancel(
 }
 
 /// Everybody sees the change from now on, and its author surely. More seats change who waits, too.
-async fn changed(app: &App, id: TournamentId, asker: Authenticated) {
+pub(super) async fn changed(app: &App, id: TournamentId, asker: Authenticated) {
     let (one, registered) = (one_tag(id), registrations::tag(id));
     tokio::join!(
         app.cache.invalidate(LIST_TAG),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::db::{Db, Freshness};
 use super::{StoreError, timestamp};
+use crate::domain::poster::PosterKey;
 use crate::domain::registration::Refusal;
 use crate::domain::search::TournamentSearch;
 use crate::domain::tournament::{EntryFee, Tournament, TournamentId, TournamentPatch, TournamentStatus};
@@ -17,7 +18,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select id, owner_id, name, game, seats, seats_taken, waiting, status, entry_fee_minor, entry_fee_currency,
-                (extract(epoch from starts_at) * 1000000)::bigint as starts, (extract(epoch from created_at) * 1000000)::bigint as created
+                (extract(epoch from starts_at) * 1000000)::bigint as starts, (extract(epoch from created_at) * 1000000)::bigint as created,
+                (select key from posters where tournament_id = tournaments.id) as poster
             from tournaments where ",
             $rest
         )
@@ -152,6 +154,7 @@ impl<'r> FromRow<'r, PgRow> for Stored {
             .try_get::<Option<i64>, _>(8)?
             .zip(row.try_get::<Option<String>, _>(9)?);
         let (starts_at, created_at) = (row.try_get(10)?, row.try_get(11)?);
+        let poster: Option<String> = row.try_get(12)?;
         let (seats, taken, waiting): (i32, i32, i32) = (row.try_get(4)?, row.try_get(5)?, row.try_get(6)?);
         let status: &str = row.try_get(7)?;
         let corrupt = |problem: String| StoreError::Corrupt {
@@ -161,6 +164,7 @@ impl<'r> FromRow<'r, PgRow> for Stored {
         let count = |count: i32| u32::try_from(count).map_err(|_| corrupt(format!("{count} seats")));
         let (id, owner): (Uuid, Option<Uuid>) = (row.try_get(0)?, row.try_get(1)?);
         let (name, game) = (row.try_get(2)?, row.try_get(3)?);
+        let poster = poster.map(|key| key.parse::<PosterKey>().map_err(|_| corrupt(format!("poster `{key}`"))));
         let read = || -> Result<Tournament, StoreError> {
             Ok(Tournament {
                 id: TournamentId(id),
@@ -172,6 +176,7 @@ impl<'r> FromRow<'r, PgRow> for Stored {
                 waiting: count(waiting)?,
                 status: TournamentStatus::named(status).ok_or_else(|| corrupt(format!("status `{status}`")))?,
                 entry_fee: fee.map(|(amount, currency)| EntryFee { amount, currency }),
+                poster_url: poster.transpose()?.map(PosterKey::url),
                 starts_at: timestamp("tournament", starts_at)?,
                 created_at: timestamp("tournament", created_at)?,
             })

@@ -62,6 +62,9 @@ async fn a_poster_is_uploaded_once_by_its_owner_and_seen_by_everybody() {
     let address = place["upload"]["url"].as_str().expect("an address");
     assert_eq!(place["upload"]["headers"]["content-type"], "image/png");
     let image = url(&world.server, place["posterUrl"].as_str().expect("an address"));
+    let tournament = Client::new().get(url(&world.server, &world.tournament)).send().await;
+    let tournament: Value = tournament.expect("an answer").json().await.expect("JSON");
+    assert_eq!(tournament["posterUrl"], place["posterUrl"], "the tournament names it");
     assert_eq!(Client::new().get(&image).send().await.expect("an answer").status(), 404);
     assert_eq!(world.put(address, "image/png", b"too short").await, 415);
     assert_eq!(world.put(address, "image/webp", PNG).await, 415);

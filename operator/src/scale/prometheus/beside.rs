@@ -1,7 +1,8 @@
 //! The questions beside the load, asked so that they neither delay it nor burden the endpoint.
 //!
 //! IO. Durations have as many series as there are buckets: where that takes long, the load does not wait, the last answer is
-//! used meanwhile, and the endpoint is asked less often. What is in an answer is `collect`'s to say.
+//! used meanwhile, and the endpoint is asked less often. One failure is none: the answer before it stands as long as it is
+//! young. What is in an answer is `collect`'s to say.
 
 use std::{
     sync::Arc,
@@ -12,10 +13,14 @@ use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::scale::sample::Beside;
 
-// At most this share of an endpoint's time is spent on them.
+// At most this share of an endpoint's time is spent on them, as long as that is not too seldom.
 const ONE_OF: u32 = 10;
-// Asked for every 30 s at least, and each takes seconds at most: older than this, nobody has asked for a while.
+// Asked for this often at least: two failures in a row are what a condition waits for.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+// Each takes seconds at most: older than this, nobody has asked for a while.
 const LONGEST_KEPT: Duration = Duration::from_secs(60);
+// The answer before a failure stands until then.
+const STANDS: Duration = Duration::from_secs(15);
 
 /// What is asked beside the load, of one endpoint.
 #[derive(Default)]
@@ -25,6 +30,8 @@ pub struct Background(Mutex<State>);
 struct State {
     running: Option<Running>,
     last: Option<Finished>,
+    // The last one that had everything.
+    whole: Option<Finished>,
 }
 
 struct Running {
@@ -32,6 +39,7 @@ struct Running {
     task: JoinHandle<(Beside, Duration)>,
 }
 
+#[derive(Clone)]
 struct Finished {
     started: Instant,
     took: Duration,
@@ -62,12 +70,32 @@ impl Background {
             // A task that broke off leaves what was there before.
             if let Ok((answer, took)) = done {
                 let answer = Arc::new(answer);
-                state.last = Some(Finished { started, took, answer });
+                state.finished(Finished { started, took, answer });
             }
         }
-        let kept = state.last.as_ref()?;
-        let age = now.saturating_duration_since(kept.started);
+        let kept = state.best(now)?;
+        let age = kept.age(now);
         (age <= LONGEST_KEPT).then(|| (kept.answer.clone(), age))
+    }
+}
+
+impl State {
+    fn finished(&mut self, finished: Finished) {
+        if finished.answer.durations.is_none() && finished.answer.stores.is_none() {
+            self.whole = Some(finished.clone());
+        }
+        self.last = Some(finished);
+    }
+
+    fn best(&self, now: Instant) -> Option<&Finished> {
+        let whole = self.whole.as_ref().filter(|whole| whole.age(now) <= STANDS);
+        whole.or(self.last.as_ref())
+    }
+}
+
+impl Finished {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started)
     }
 }
 
@@ -79,7 +107,7 @@ async fn timed(ask: impl Future<Output = Beside>) -> (Beside, Duration) {
 
 // Of the last time: how long ago it began, and how long it took.
 fn due(last: Option<(Duration, Duration)>) -> bool {
-    last.is_none_or(|(ago, took)| ago >= took * ONE_OF)
+    last.is_none_or(|(ago, took)| ago >= (took * ONE_OF).min(LONGEST_WAIT))
 }
 
 #[cfg(test)]
@@ -104,8 +132,8 @@ mod tests {
     #[case(Some((5000, 400)), true)]
     #[case(Some((5000, 500)), true)]
     #[case(Some((5000, 600)), false)]
-    #[case(Some((29_000, 3000)), false)]
-    #[case(Some((30_000, 3000)), true)]
+    #[case(Some((14_000, 3000)), false)]
+    #[case(Some((15_000, 3000)), true)]
     fn what_takes_long_is_asked_less_often(#[case] last: Option<(u64, u64)>, #[case] expected: bool) {
         let milliseconds = |(ago, took)| (Duration::from_millis(ago), Duration::from_millis(took));
         assert_eq!(due(last.map(milliseconds)), expected);
@@ -135,6 +163,21 @@ mod tests {
         assert_eq!(*seen, answer(1));
         let unused = async { panic!("one is running already") };
         assert!(background.look(unused, (after(61), Duration::ZERO)).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn one_failure_does_not_take_away_what_was_known_a_moment_ago() {
+        let (background, start) = (Background::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let whole = Beside::default();
+        background
+            .look(async { Beside::default() }, (start, LONG))
+            .await
+            .unwrap();
+        let (seen, age) = background.look(async { answer(503) }, (after(5), LONG)).await.unwrap();
+        assert_eq!((&*seen, age), (&whole, Duration::from_secs(5)));
+        let (seen, _) = background.look(async { answer(503) }, (after(16), LONG)).await.unwrap();
+        assert_eq!(*seen, answer(503));
     }
 
     #[tokio::test]

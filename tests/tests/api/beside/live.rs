@@ -35,3 +35,12 @@ async fn what_is_not_a_websocket_is_told_so() -> anyhow::Result<()> {
     assert!(matches!(plain.status, 400 | 426), "{plain:?}");
     plain.is_problem()
 }
+
+#[tokio::test]
+async fn a_tournament_that_does_not_exist_cannot_be_watched() -> anyhow::Result<()> {
+    let path = "/api/tournaments/00000000-0000-7000-8000-000000000000/live";
+    let refused = Spectator::watch(house().a.port, path).await.err();
+    let said = refused.map(|error| format!("{error:#}")).unwrap_or_default();
+    assert!(said.contains("404"), "{said}");
+    Ok(())
+}

@@ -3,6 +3,7 @@
 mod chart;
 mod drift;
 mod idle;
+mod images;
 mod lifecycle;
 mod observe;
 mod people;
