@@ -71,6 +71,10 @@ const IPTABLES: &str = "iptables iptables-save iptables-restore ip6tables ip6tab
 const KUBERNETES_PROGRAMS: &str =
     "kube-apiserver kube-controller-manager kube-scheduler kube-proxy etcd coredns kubectl metrics-server";
 
+// nft writes a protocol by its name only where it finds it here. kube-proxy compares what nft lists with what it wrote: with
+// numbers it took every Service's rule for a stranger's, and an hour after its start, when it compares, none answered any more.
+const PROTOCOLS: &str = "icmp 1 ICMP\ntcp 6 TCP\nudp 17 UDP\nipv6-icmp 58 IPv6-ICMP\nsctp 132 SCTP\n";
+
 /// Writes an archive that `ctr images import` takes.
 ///
 /// # Errors
@@ -133,6 +137,7 @@ fn write_layer(layer: &Path, node: &Path, provisioner: &Path) -> anyhow::Result<
         "root:x:0:0:root:/root:/bin/sh\nnonroot:x:65532:65532::/:/bin/sh\n",
     )?;
     add_text(&mut out, "etc/group", "root:x:0:\nnonroot:x:65532:\n")?;
+    add_text(&mut out, "etc/protocols", PROTOCOLS)?;
     out.finish()?;
     Ok(())
 }
