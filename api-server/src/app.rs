@@ -162,6 +162,8 @@ impl App {
         tokio::join!(
             self.watch_database(),
             self.cache.listen(),
+            self.cache.keep_trying(),
+            self.sessions.keep_trying(),
             self.live.listen(),
             self.pay()
         );

@@ -194,6 +194,13 @@ impl Aside {
         }
     }
 
+    /// Finds out when Redis is back, without waiting for a request; until it is dropped.
+    pub async fn keep_trying(&self) {
+        if let Some(redis) = &self.0.redis {
+            redis.keep_trying().await;
+        }
+    }
+
     /// Hears the other servers' invalidations until it is dropped.
     pub async fn listen(&self) {
         let inner = &self.0;
@@ -203,8 +210,6 @@ impl Aside {
                 // What was said before is missed: everything starts anew.
                 inner.local.forget_all(Instant::now());
                 inner.local.listens(Hearing::All);
-                // It may be back after an outage: the circuit closes without waiting for a request.
-                let _reported: Result<String, Unavailable> = redis.run(redis::cmd("PING")).await;
                 while let Some(tag) = heard.next().await {
                     inner.local.forget(&String::from_utf8_lossy(&tag), Instant::now());
                 }

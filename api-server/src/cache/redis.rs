@@ -10,7 +10,7 @@ use redis::{Client, Cmd, FromRedisValue, Pipeline, RedisError};
 use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 use tokio::time::error::Elapsed;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::circuit::{Attempt, Circuit, Transition};
@@ -21,6 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A new connection may take longer than a command: it is made in the background.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// A Redis that was given up is looked at this often; its circuit decides whether it is asked.
+const TRY_PAUSE: Duration = Duration::from_millis(250);
 /// A subscription that hears nothing asks for a sign of life this often.
 const LISTEN_PAUSE: Duration = Duration::from_secs(2);
 
@@ -163,6 +165,17 @@ impl Redis {
         self.circuit.is_closed()
     }
 
+    /// Asks a Redis that was given up until it answers, also while nobody else asks; until it is dropped.
+    pub async fn keep_trying(&self) {
+        loop {
+            sleep(TRY_PAUSE).await;
+            if !self.is_available() {
+                // Refused while the circuit pauses, and told by it when Redis answers.
+                let _reported: Result<String, Unavailable> = self.run(redis::cmd("PING")).await;
+            }
+        }
+    }
+
     fn failed(&self, attempt: Attempt, error: &str) -> Unavailable {
         let transition = self.circuit.failed(attempt, Instant::now());
         if transition == Transition::Opened {
@@ -227,6 +240,7 @@ fn connection(client: &Client, timeout: Duration) -> Result<ConnectionManager, R
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -239,6 +253,41 @@ mod tests {
             Redis::new(&"http://:hunter2@host".into(), Duration::from_millis(50)).expect_err("not redis"),
         );
         assert!(!format!("{error:#} {error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    /// Answers every command with PONG, as long as it is there.
+    async fn pong(listener: TcpListener) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut received = [0; 512];
+            while let Ok(1..) = stream.read(&mut received).await {
+                let commands = received.split(|byte| *byte == b'*').count() - 1;
+                received.fill(0);
+                stream
+                    .write_all("+PONG\r\n".repeat(commands).as_bytes())
+                    .await
+                    .expect("open");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_returns_is_found_while_nobody_asks() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        drop(listener);
+        let redis = Redis::new(&format!("redis://{address}").into(), Duration::from_secs(1)).expect("parses");
+        assert_eq!(redis.run::<String>(redis::cmd("PING")).await, Err(Unavailable));
+        let back = TcpListener::bind(address).await.expect("the same port");
+        let found = async {
+            while !redis.is_available() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            () = pong(back) => panic!("the server ended"),
+            () = redis.keep_trying() => panic!("it goes on for ever"),
+            found = timeout(Duration::from_secs(30), found) => found.expect("found within 30 s"),
+        }
     }
 
     #[tokio::test]

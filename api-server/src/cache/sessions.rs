@@ -144,6 +144,13 @@ impl Sessions {
         }
     }
 
+    /// Finds out when Redis is back, without waiting for a request; until it is dropped.
+    pub async fn keep_trying(&self) {
+        if let Some(redis) = &self.redis {
+            redis.keep_trying().await;
+        }
+    }
+
     /// Begins a session.
     ///
     /// # Errors
