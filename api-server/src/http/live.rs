@@ -31,7 +31,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 /// The request is none for a WebSocket, there is no such tournament, or there are too many.
 #[utoipa::path(get, path = "/api/tournaments/{id}/live", tag = "scores", params(("id" = Uuid, Path)), responses(
     (status = 101, description = "a WebSocket"), (status = 400, body = Problem), (status = 404, body = Problem),
-    (status = 426, body = Problem),    (status = 503, body = Problem)
+    (status = 426, body = Problem), (status = 503, body = Problem)
 ))]
 pub async fn watch(
     State(app): State<Arc<App>>,
