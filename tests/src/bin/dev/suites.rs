@@ -262,8 +262,9 @@ fn tested(mut command: Command, count: &mut Count) -> anyhow::Result<()> {
     let out = child.stdout.take().context("no output")?;
     let teller = thread::spawn(move || {
         let mut seen = Count::default();
+        let started = Instant::now();
         for line in BufReader::new(out).lines().map_while(Result::ok) {
-            seen.tell(&line);
+            seen.tell(&dated(line, started.elapsed().as_secs()));
         }
         seen
     });
@@ -274,6 +275,16 @@ fn tested(mut command: Command, count: &mut Count) -> anyhow::Result<()> {
     let status = status?;
     anyhow::ensure!(status.success(), "{text} ended with {status}");
     Ok(())
+}
+
+// What takes long is seen by when each test ended.
+fn dated(line: String, seconds: u64) -> String {
+    let ended = line.starts_with("test ") && (line.ends_with("... ok") || line.ends_with("... FAILED"));
+    if ended && seconds > 60 {
+        format!("{line}, at {seconds} s")
+    } else {
+        line
+    }
 }
 
 // "test result: ok. 12 passed; 0 failed; ..."

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pathfinder_tests::{
     cluster::faults::{self, Fault},
-    suite::{Stack, until},
+    suite::{Stack, kubectl::kubectl, until},
 };
 use serde_json::json;
 
@@ -52,4 +52,20 @@ async fn a_worker_that_crashes_costs_no_data_and_the_api_runs_elsewhere_within_9
     .unwrap();
     assert_eq!(found["name"], draft["name"]);
     stack.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn services_outlive_a_restart_of_kube_proxy() {
+    // What starts afterwards is ready only when it reaches the API server, which it does by a Service.
+    for (what, namespace) in [
+        ("daemonset/kube-proxy", "kube-system"),
+        ("deployment/pathfinder-operator", "pathfinder-system"),
+    ] {
+        for words in [
+            &["rollout", "restart", what, "-n", namespace][..],
+            &["rollout", "status", what, "-n", namespace, "--timeout=120s"],
+        ] {
+            kubectl(words).await.unwrap().ok().unwrap();
+        }
+    }
 }

@@ -3,5 +3,5 @@
 mod burst;
 mod endpoints;
 mod latency;
+mod outage;
 mod replay;
-mod sources;

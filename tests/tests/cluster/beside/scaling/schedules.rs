@@ -11,8 +11,9 @@ use super::scaled;
 #[tokio::test]
 async fn a_schedule_raises_the_floor_at_its_lead_and_gives_it_back_after_its_end() {
     let zone = TimeZone::get("Asia/Kolkata").unwrap();
-    // The start of a minute that is far enough away for the stack to be ready.
-    let start = (Timestamp::now() + 2.minutes()).to_zoned(zone);
+    let stack = scaled("schedule", json!({})).await;
+    // The start of a minute, at least 50 s away: its lead begins while somebody looks.
+    let start = (Timestamp::now() + 110.seconds()).to_zoned(zone);
     let cron = format!(
         "{} {} {} {} *",
         start.minute(),
@@ -24,7 +25,10 @@ async fn a_schedule_raises_the_floor_at_its_lead_and_gives_it_back_after_its_end
         "name": "opening", "start": cron, "timeZone": "Asia/Kolkata",
         "durationSeconds": 60, "leadSeconds": 20, "replicas": 4,
     });
-    let stack = scaled("schedule", json!({"schedules": [schedule]})).await;
+    stack
+        .patch(json!({"scaling": {"schedules": [schedule]}}))
+        .await
+        .unwrap();
     assert_eq!(stack.replicas().await.unwrap().0, 2, "before its lead");
     stack
         .wait_replicas(
