@@ -45,6 +45,12 @@ const TREND_SAMPLES: usize = 3;
 /// A trend adds at most this part of the load.
 const TREND_MOST: f64 = 1.0;
 
+/// And at most this part where only two rises show it: a step that ends between two scrapes looks like that.
+const TREND_UNCONFIRMED: f64 = 0.2;
+
+/// How many times as steep as the rise before them two rises are believed to be.
+const TREND_STEEPER: f64 = 2.0;
+
 /// What was learned of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Learning {
@@ -204,7 +210,8 @@ impl Learning {
     }
 
     /// The load at the end of the horizon, if it goes on rising as it did over the last samples, and no faster than between
-    /// any two of the last three: a step is over within one scrape or two, and goes nowhere.
+    /// any two of the last three: a step is over within one scrape or two, and goes nowhere. Where the rise before those was
+    /// far smaller it may be a step all the same, and little is believed until the next sample.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
         let [Some(last), Some(before), Some(oldest)] = self.recent else {
             return load;
@@ -223,7 +230,9 @@ impl Learning {
         };
         let overall = rise(oldest, (now, load));
         let slope = overall.min(newest).min(rise(before, last)).max(0.0);
-        load + (slope * ahead.horizon.as_secs_f64()).min(load * TREND_MOST)
+        let horizon = ahead.horizon.as_secs_f64();
+        let believed = (TREND_STEEPER * rise(oldest, before) * horizon).max(load * TREND_UNCONFIRMED);
+        load + (slope * horizon).min(believed).min(load * TREND_MOST)
     }
 }
 
@@ -396,6 +405,24 @@ mod tests {
         });
         let learning = lived(&policy, (12 * HOUR, 5), ramps);
         assert_eq!(learning.shadows.chosen(&policy).kind(), Kind::Trend);
+    }
+
+    #[test]
+    fn a_step_that_two_scrapes_show_is_believed_by_a_part_and_a_ramp_in_full_from_its_third_rise() {
+        let policy = policy(with_latency());
+        let trend = |loads: [f64; 4]| {
+            let mut learning = Learning::default();
+            for (second, load) in (0..).step_by(5).zip(&loads[..3]) {
+                learning.take(&policy, &sample(*load, second));
+            }
+            let last = sample(loads[3], 15);
+            learning.trend(loads[3], Ahead::of(&policy, &last), last.now) / loads[3]
+        };
+        let most = 1.0 + TREND_UNCONFIRMED;
+        assert!((trend([100.0, 100.0, 350.0, 600.0]) - most).abs() < 1e-9);
+        // Eight times the rise of five seconds in a horizon of 40 s.
+        assert!((trend([100.0, 110.0, 120.0, 130.0]) - (130.0 + 80.0) / 130.0).abs() < 1e-9);
+        assert!((trend([100.0, 300.0, 500.0, 700.0]) - (1.0 + TREND_MOST)).abs() < 1e-9);
     }
 
     #[test]

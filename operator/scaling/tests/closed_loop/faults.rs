@@ -251,8 +251,7 @@ fn a_restart_in_mid_burst_keeps_the_floor_for_the_longest_hold() {
     let held = course.before(back + LONGEST_HOLD);
     assert!(held.limits().contains(&"ScaleDownCooldown"), "{:?}", held.limits());
     assert!(
-        held.sentence().starts_with(&format!("held at {} until ", held.floor()))
-            && held.sentence().contains(" by scaleDown.cooldownSeconds: "),
+        held.sentence().starts_with(&format!("held at {} ", held.floor())),
         "{}",
         held.sentence()
     );
