@@ -74,6 +74,7 @@ impl Situation<'_> {
         Sample {
             load,
             capacity: self.capacity,
+            served: RequestsPerSecond::saturating(f64::from(self.serving().get()) * self.capacity.get()),
             horizon: self.horizon(),
             now: self.clock.now,
             wall: self.clock.wall,

@@ -77,6 +77,8 @@ pub(crate) struct Sample {
     pub(crate) load: RequestsPerSecond,
     /// What one replica serves.
     pub(crate) capacity: RequestsPerSecond,
+    /// What all replicas that serve now serve together.
+    pub(crate) served: RequestsPerSecond,
     /// How far ahead an order works.
     pub(crate) horizon: Duration,
     /// Steady time.
@@ -135,12 +137,14 @@ impl Learning {
         let load = sample.load.get();
         let hold = Duration::from_secs(u64::from(chosen.hold_seconds()));
         let most = Self::held(&self.holds, chosen, sample.now).max(load);
+        let trend = || self.trend(load, Ahead::of(policy, sample), sample.now);
         let seen = match chosen.kind() {
+            // Whatever paid in calm hours: what serves is too little already, and more is coming.
+            Kind::Held if policy.latency_target().is_some() && sample.load > sample.served => most.max(trend()),
             Kind::Held => most,
             Kind::Trend | Kind::Season => {
                 let before = Self::held(&self.trends, chosen, sample.now);
-                most.max(before)
-                    .max(self.trend(load, Ahead::of(policy, sample), sample.now))
+                most.max(before).max(trend())
             }
         };
         let ready = well_served(policy, with_headroom(policy, load.max(seen * chosen.margin()))).max(most);
@@ -318,6 +322,7 @@ mod tests {
         Sample {
             load: RequestsPerSecond::new(load).unwrap(),
             capacity: RequestsPerSecond::new(100.0).unwrap(),
+            served: RequestsPerSecond::new(f64::MAX).unwrap(),
             horizon: HORIZON,
             now: at(second),
             wall: at(second),
@@ -423,6 +428,25 @@ mod tests {
         // Eight times the rise of five seconds in a horizon of 40 s.
         assert!((trend([100.0, 110.0, 120.0, 130.0]) - (130.0 + 80.0) / 130.0).abs() < 1e-9);
         assert!((trend([100.0, 300.0, 500.0, 700.0]) - (1.0 + TREND_MOST)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_ramp_after_calm_hours_is_answered_ahead_as_soon_as_what_serves_is_too_little() {
+        let policy = policy(with_latency());
+        let end = 9 * HOUR;
+        // Small rises that go nowhere teach that a trend costs more than it saves.
+        let ramp = |second: i64| {
+            let (wave, above) = (second % 60, (second - end).max(0));
+            1000.0 + f64::from(i32::try_from(3 * wave + 40 * above).unwrap())
+        };
+        let learning = lived(&policy, (end + 20, 5), ramp);
+        assert_eq!(learning.shadows.chosen(&policy).kind(), Kind::Held);
+        let now = sample(ramp(end + 20), end + 20);
+        let prepared = |served: f64| {
+            let served = RequestsPerSecond::new(served).unwrap();
+            learning.prepared(&policy, &Sample { served, ..now }).load.get()
+        };
+        assert!(prepared(now.load.get() - 1.0) > 1.5 * prepared(now.load.get()));
     }
 
     #[test]

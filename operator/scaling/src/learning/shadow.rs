@@ -297,6 +297,7 @@ mod tests {
             let sample = Sample {
                 load: RequestsPerSecond::saturating(load),
                 capacity: RequestsPerSecond::saturating(100.0),
+                served: RequestsPerSecond::saturating(f64::MAX),
                 horizon: Duration::from_secs(40),
                 now: Timestamp::from_second(second).unwrap(),
                 wall: Timestamp::from_second(second).unwrap(),
