@@ -19,15 +19,20 @@ impl Stack {
     /// # Errors
     /// The first answer that was not 2xx.
     pub async fn create_tournament(&self, draft: &Value) -> anyhow::Result<Value> {
-        let (email, password) = (format!("{}@example.com", self.namespace), "correct horse");
-        let sign_up = json!({"email": email, "name": "Ada", "password": password});
-        // Whoever created one before is signed up already.
-        let _there = self.call("POST", "/api/users", Some(&sign_up)).await;
-        let credentials = json!({"email": email, "password": password});
+        let credentials = self.sign_up().await;
         let session = self.call("POST", "/api/sessions", Some(&credentials)).await?;
         let token = session["token"].as_str().context("the session has no token")?;
         self.request(("POST", "/api/tournaments"), Some(draft), Some(token))
             .await
+    }
+
+    /// What the stack's one user signs in with at `/api/sessions`; signed up if it was not yet.
+    pub async fn sign_up(&self) -> Value {
+        let (email, password) = (format!("{}@example.com", self.namespace), "correct horse");
+        let sign_up = json!({"email": email, "name": "Ada", "password": password});
+        // Whoever asked before is signed up already; whatever else went wrong is said by the first who signs in.
+        let _there = self.call("POST", "/api/users", Some(&sign_up)).await;
+        json!({"email": email, "password": password})
     }
 
     // The API server's proxy keeps `Authorization` for itself: the token has a header of its own.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, Client,
@@ -43,14 +44,40 @@ impl Load {
     /// When the pod does not start.
     pub async fn start(
         client: &Client,
-        (namespace, name): (&str, &str),
+        place: (&str, &str),
         url: &str,
+        (rate, duration): (u32, Duration),
+    ) -> anyhow::Result<Self> {
+        Self::run(client, place, (&format!("GET {url}"), "http"), (rate, duration)).await
+    }
+
+    /// The same, where each request posts `body`.
+    ///
+    /// # Errors
+    /// When the pod does not start.
+    pub async fn start_posts(
+        client: &Client,
+        place: (&str, &str),
+        (url, body): (&str, &Value),
+        (rate, duration): (u32, Duration),
+    ) -> anyhow::Result<Self> {
+        let body = STANDARD.encode(body.to_string());
+        let header = json!({"Content-Type": ["application/json"]});
+        let target = json!({"method": "POST", "url": url, "body": body, "header": header}).to_string();
+        Self::run(client, place, (&target, "json"), (rate, duration)).await
+    }
+
+    // A target in one of vegeta's formats.
+    async fn run(
+        client: &Client,
+        (namespace, name): (&str, &str),
+        (target, format): (&str, &str),
         (rate, duration): (u32, Duration),
     ) -> anyhow::Result<Self> {
         let seconds = duration.as_secs();
         // Every request on a connection of its own: the Service spreads connections, not requests.
         let script = format!(
-            "date +%s.%N; echo 'GET {url}' | vegeta attack -rate={rate}/s -duration={seconds}s -keepalive=false -timeout=5s -max-workers=400 | vegeta report -type=json"
+            "date +%s.%N; echo '{target}' | vegeta attack -format={format} -rate={rate}/s -duration={seconds}s -keepalive=false -timeout=5s -max-workers=400 | vegeta report -type=json"
         );
         let pod: Pod = serde_json::from_value(json!({
             "apiVersion": "v1",
