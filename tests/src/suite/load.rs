@@ -11,7 +11,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::suite::until;
+use crate::suite::{Stack, until};
 
 /// The image of the load generator.
 pub const IMAGE: &str = "localhost/pathfinder/load:dev";
@@ -49,6 +49,15 @@ impl Load {
         (rate, duration): (u32, Duration),
     ) -> anyhow::Result<Self> {
         Self::run(client, place, (&format!("GET {url}"), "http"), (rate, duration)).await
+    }
+
+    /// The same, where each request reads the stack's tournaments.
+    ///
+    /// # Errors
+    /// When the pod does not start.
+    pub async fn of_reads(stack: &Stack, name: &str, rate: (u32, Duration)) -> anyhow::Result<Self> {
+        let url = stack.url("/api/tournaments");
+        Self::start(&stack.client, (&stack.namespace, name), &url, rate).await
     }
 
     /// The same, where each request posts `body`.

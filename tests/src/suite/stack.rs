@@ -18,7 +18,7 @@ use kube::{
 use pathfinder_crds::PathfinderCluster;
 use serde_json::{Value, json};
 
-use crate::suite::{kubectl, until};
+use crate::suite::{kubectl, until, wait::always};
 
 /// How long a stack may take until it is Ready on a busy machine.
 pub const READY: Duration = Duration::from_secs(240);
@@ -334,6 +334,21 @@ impl Stack {
     pub async fn explain(&self) -> anyhow::Result<Value> {
         let words = ["pathfinder", "explain", &self.name, "-n", &self.namespace, "-o", "json"];
         Ok(serde_json::from_str(&kubectl::kubectl(&words).await?.ok()?)?)
+    }
+
+    /// Checks for all of `period` that the floor and what is ordered stay at `count`; `why` says what could move them.
+    ///
+    /// # Errors
+    /// What they became, and when.
+    pub async fn keeps(&self, count: i32, why: &str, period: Duration) -> anyhow::Result<()> {
+        let what = format!("{count} replicas in {} {why}", self.namespace);
+        always(&what, period, || async {
+            match self.replicas().await {
+                Ok((floor, ordered, _)) if (floor, ordered) == (count, count) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await
     }
 
     /// Waits until (floor, ordered, ready) are as `enough` says.

@@ -1,4 +1,4 @@
-//! A worker loses power: the API runs elsewhere soon, the stores come back with their node, nothing is lost.
+//! What nodes do to everything on them: power cuts, and a kube-proxy that starts again.
 
 use std::time::Duration;
 
@@ -54,16 +54,17 @@ async fn a_worker_that_crashes_costs_no_data_and_the_api_runs_elsewhere_within_9
     stack.remove().await.unwrap();
 }
 
+// It compares its rules with those that it finds when it starts, and once an hour. What it takes away then, nobody misses who
+// is connected already: a new operator has to find the API server and its DNS.
 #[tokio::test]
-async fn services_outlive_a_restart_of_kube_proxy() {
-    // What starts afterwards is ready only when it reaches the API server, which it does by a Service.
-    for (what, namespace) in [
+async fn services_answer_after_kube_proxy_started_again() {
+    for (workload, namespace) in [
         ("daemonset/kube-proxy", "kube-system"),
         ("deployment/pathfinder-operator", "pathfinder-system"),
     ] {
         for words in [
-            &["rollout", "restart", what, "-n", namespace][..],
-            &["rollout", "status", what, "-n", namespace, "--timeout=120s"],
+            &["rollout", "restart", workload, "-n", namespace][..],
+            &["rollout", "status", workload, "-n", namespace, "--timeout=120s"],
         ] {
             kubectl(words).await.unwrap().ok().unwrap();
         }

@@ -77,11 +77,8 @@ async fn hpa_and_operator_fight_over_nothing_for_five_minutes_under_load() {
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
     let minutes = Duration::from_secs(420);
-    let url = stack.url("/api/tournaments");
     // 6 replicas serve 84 requests per second at the most that a replica may be found to serve: the bound keeps it there.
-    let load = Load::start(&stack.client, (&stack.namespace, "load"), &url, (90, minutes))
-        .await
-        .unwrap();
+    let load = Load::of_reads(&stack, "load", (90, minutes)).await.unwrap();
     until("6 replicas to be ready", Duration::from_secs(120), || async {
         match stack.replicas().await {
             Ok((floor, _, ready)) if floor == 6 && ready >= 6 => Ok(()),
@@ -91,14 +88,7 @@ async fn hpa_and_operator_fight_over_nothing_for_five_minutes_under_load() {
     .await
     .unwrap();
     let since = Timestamp::now();
-    always("6 replicas to stay ordered", QUIET, || async {
-        match stack.replicas().await {
-            Ok((6, 6, _)) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
+    stack.keeps(6, "under a load that stays", QUIET).await.unwrap();
     load.stop().await.unwrap();
     let writes = audit::writes(&stack.namespace, since).unwrap();
     let contested: Vec<_> = writes

@@ -13,15 +13,9 @@ async fn observe_explains_and_writes_nothing_driven_by_a_signal() {
     resource["spec"]["scaling"]["mode"] = json!("Observe");
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
-    let load = Load::start(
-        &stack.client,
-        (&stack.namespace, "load"),
-        &url,
-        (40, Duration::from_secs(60)),
-    )
-    .await
-    .unwrap();
+    let load = Load::of_reads(&stack, "load", (40, Duration::from_secs(60)))
+        .await
+        .unwrap();
     until(
         "the decision to ask for at least 4",
         Duration::from_secs(45),

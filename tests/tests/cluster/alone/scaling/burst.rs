@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use pathfinder_tests::suite::{Stack, load::Load, wait::always};
+use pathfinder_tests::suite::{Stack, load::Load};
 use serde_json::json;
 
 #[tokio::test]
@@ -18,11 +18,8 @@ async fn an_operator_killed_in_the_middle_of_a_burst_takes_nothing_back() {
     resource["spec"]["scaling"]["maxReplicas"] = json!(5);
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
     let load = (48, Duration::from_secs(75));
-    let load = Load::start(&stack.client, (&stack.namespace, "load"), &url, load)
-        .await
-        .unwrap();
+    let load = Load::of_reads(&stack, "load", load).await.unwrap();
     stack
         .wait_replicas(
             ("5 ordered", |(floor, ordered, _)| floor == 5 && ordered == 5),
@@ -37,14 +34,10 @@ async fn an_operator_killed_in_the_middle_of_a_burst_takes_nothing_back() {
         .delete_collection(&DeleteParams::default().grace_period(0), &selector)
         .await
         .unwrap();
-    always("5 replicas", Duration::from_secs(60), || async {
-        match stack.replicas().await {
-            Ok((5, 5, _)) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
+    stack
+        .keeps(5, "while another operator takes over", Duration::from_secs(60))
+        .await
+        .unwrap();
     load.report(Duration::from_secs(90)).await.unwrap();
     stack.remove().await.unwrap();
 }

@@ -60,11 +60,8 @@ async fn an_endpoint_that_is_ill_is_said_to_be_and_lowers_nothing_and_wrong_cred
     resource["spec"]["scaling"]["maxReplicas"] = json!(4);
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
     let load = (38, Duration::from_secs(400));
-    let load = Load::start(&stack.client, (&stack.namespace, "load"), &url, load)
-        .await
-        .unwrap();
+    let load = Load::of_reads(&stack, "load", load).await.unwrap();
     stack
         .wait_replicas(
             ("4 replicas", |(floor, ordered, _)| floor == 4 && ordered == 4),

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use pathfinder_tests::suite::{Stack, load::Load, prometheus, wait::always};
+use pathfinder_tests::suite::{Stack, load::Load, prometheus};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -38,11 +38,8 @@ async fn at_its_peak(test: &str, (demand, metrics): (Value, Value), seconds: u64
     scaling["scaleDown"] = json!({"cooldownSeconds": 20});
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
     let load = (38, Duration::from_secs(seconds));
-    let load = Load::start(&stack.client, (&stack.namespace, "load"), &url, load)
-        .await
-        .unwrap();
+    let load = Load::of_reads(&stack, "load", load).await.unwrap();
     stack
         .wait_replicas(
             ("4 replicas", |(floor, ordered, _)| floor == 4 && ordered == 4),
@@ -51,18 +48,6 @@ async fn at_its_peak(test: &str, (demand, metrics): (Value, Value), seconds: u64
         .await
         .unwrap();
     (stack, load)
-}
-
-async fn hold(stack: &Stack, why: &str, seconds: u64) {
-    let what = format!("4 replicas in {} {why}", stack.namespace);
-    always(&what, Duration::from_secs(seconds), || async {
-        match stack.replicas().await {
-            Ok((4, 4, _)) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
 }
 
 async fn outage_with_pods(stack: &Stack) {
@@ -78,18 +63,24 @@ async fn outage_with_pods(stack: &Stack) {
         condition.message.contains("the pods are asked instead"),
         "{condition:?}"
     );
-    hold(stack, "by what the pods say", 20).await;
+    stack
+        .keeps(4, "by what the pods say", Duration::from_secs(20))
+        .await
+        .unwrap();
 }
 
 async fn outage_without_data(stack: Stack, load: Load) {
     load.report(Duration::from_secs(120)).await.unwrap();
-    hold(&stack, "without data", 90).await;
+    stack.keeps(4, "without data", Duration::from_secs(90)).await.unwrap();
     let condition = stack.condition("MetricsAvailable").await.unwrap().unwrap();
     assert_eq!(condition.status, "False", "{condition:?}");
 }
 
 async fn after_with_load(stack: Stack, load: Load) {
-    hold(&stack, "with a window that is half filled", 30).await;
+    stack
+        .keeps(4, "with a window that is half filled", Duration::from_secs(30))
+        .await
+        .unwrap();
     load.report(Duration::from_secs(240)).await.unwrap();
     stack
         .wait_replicas(

@@ -26,12 +26,9 @@ async fn three_minutes_of_a_changing_load_are_decided_as_the_engine_decides_them
     let recorder = Recorder::start(&stack.client, &stack.namespace, &stack.name);
     stack.apply(&resource).await.unwrap();
     stack.wait_ready().await.unwrap();
-    let url = stack.url("/api/tournaments");
     for (number, (rate, seconds)) in PROFILE.into_iter().enumerate() {
         let (name, duration) = (format!("load-{number}"), Duration::from_secs(seconds));
-        let load = Load::start(&stack.client, (&stack.namespace, &name), &url, (rate, duration))
-            .await
-            .unwrap();
+        let load = Load::of_reads(&stack, &name, (rate, duration)).await.unwrap();
         load.report(duration + Duration::from_secs(60)).await.unwrap();
     }
     let ticks = recorder.written().await;

@@ -31,13 +31,7 @@ async fn scaled(test: &str, scaling: Value) -> Stack {
 }
 
 async fn load(stack: &Stack, name: &str, (rate, seconds): (u32, u64)) -> Load {
-    let url = stack.url("/api/tournaments");
-    Load::start(
-        &stack.client,
-        (&stack.namespace, name),
-        &url,
-        (rate, Duration::from_secs(seconds)),
-    )
-    .await
-    .unwrap()
+    Load::of_reads(stack, name, (rate, Duration::from_secs(seconds)))
+        .await
+        .unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathfinder_tests::suite::{kubectl::kubectl, wait::always};
+use pathfinder_tests::suite::kubectl::kubectl;
 use serde_json::json;
 
 use super::{load, scaled};
@@ -23,18 +23,10 @@ async fn paused_scaling_leaves_replicas_as_they_are_and_resumed_scaling_follows_
     let said = pathfinder(&["pause", "--up"]).await;
     assert!(said.contains("paused"), "{said}");
     let under = load(&stack, "load", (38, 90)).await;
-    always(
-        "2 replicas while increases are paused",
-        Duration::from_secs(25),
-        || async {
-            match stack.replicas().await {
-                Ok((2, 2, _)) => Ok(()),
-                other => Err(other),
-            }
-        },
-    )
-    .await
-    .unwrap();
+    stack
+        .keeps(2, "while increases are paused", Duration::from_secs(25))
+        .await
+        .unwrap();
     let explained = stack.explain().await.unwrap();
     assert!(
         explained["record"]["limits"].to_string().contains("Paused"),
@@ -54,18 +46,10 @@ async fn paused_scaling_leaves_replicas_as_they_are_and_resumed_scaling_follows_
         .await
         .unwrap();
     under.stop().await.unwrap();
-    always(
-        "4 replicas while scaling is paused",
-        Duration::from_secs(60),
-        || async {
-            match stack.replicas().await {
-                Ok((4, 4, _)) => Ok(()),
-                other => Err(other),
-            }
-        },
-    )
-    .await
-    .unwrap();
+    stack
+        .keeps(4, "while scaling is paused", Duration::from_secs(60))
+        .await
+        .unwrap();
     pathfinder(&["resume"]).await;
     stack
         .wait_replicas(("2 replicas", |seen| seen.0 == 2), Duration::from_secs(240))
