@@ -155,6 +155,22 @@ impl Aside {
         loaded
     }
 
+    /// Keeps in this process an answer that another entry's loading, begun at `began`, brought along: who reads a list asks
+    /// for one of its items next. Not where a fresh one is there, nor where the tag was invalidated since, or so shortly
+    /// before that a replica may not have had the change.
+    pub fn keep_along(&self, entry: Entry, began: Instant, body: impl FnOnce() -> Option<Vec<u8>>) {
+        let (local, now) = (&self.0.local, Instant::now());
+        // Before the question whether it was invalidated: what is invalidated between the two counts as invalidated.
+        let at = local.at(&entry.tag);
+        let is_there = matches!(local.find(&entry.key, now), InProcess::Fresh(_));
+        if is_there || local.forgot_within(&entry.tag, FRESH_FOR, began) {
+            return;
+        }
+        if let Some(body) = body() {
+            self.0.keep_here(entry, at, Bytes::from(body));
+        }
+    }
+
     /// Makes every entry of the tag count no longer, on every server. Without Redis the other servers' entries end by
     /// their time.
     pub async fn invalidate(&self, tag: &str) {
@@ -445,6 +461,28 @@ mod tests {
         assert_eq!(&*seen(&cache).await, b"Any");
         cache.invalidate("tag").await;
         assert_eq!(&*seen(&cache).await, b"Latest");
+    }
+
+    #[tokio::test]
+    async fn what_a_list_brought_along_answers_for_its_items_unless_they_changed_since_or_shortly_before() {
+        let along = |cache: &Aside, began| {
+            let body = || Some(b"along".to_vec());
+            cache.keep_along(Entry::new("tag", "key"), began, body);
+        };
+        let (unchanged, changed, fresher) = (cache(), cache(), cache());
+        along(&unchanged, Instant::now());
+        assert_eq!(read(&unchanged, "loaded").await, "along");
+        let began = Instant::now();
+        changed.invalidate("tag").await;
+        along(&changed, began);
+        assert_eq!(read(&changed, "loaded").await, "loaded");
+        // A replica may be behind what was invalidated before the loading.
+        changed.invalidate("tag").await;
+        along(&changed, Instant::now());
+        assert_eq!(read(&changed, "loaded again").await, "loaded again");
+        assert_eq!(read(&fresher, "there").await, "there");
+        along(&fresher, Instant::now());
+        assert_eq!(read(&fresher, "loaded").await, "there");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //! of their answers.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -81,8 +82,13 @@ pub async fn list(
     let entry = Entry::new(LIST_TAG, &search.cache_key());
     let loader = Arc::clone(&app);
     let load = async move |freshness: Freshness| {
+        let began = Instant::now();
         let fetched = tournaments::list(loader.loading_db()?, &search, freshness).await?;
         let page = search.page.page(fetched, |tournament| tournament.id.0.as_u128());
+        for tournament in &page.items {
+            let body = || serde_json::to_vec(tournament).ok();
+            loader.cache.keep_along(entry_of(tournament.id), began, body);
+        }
         Ok(Some(serde_json::to_vec(&page)?))
     };
     let found = app.cache.get_or_load(entry, load).await?;
@@ -115,7 +121,7 @@ pub(super) async fn cached(app: &Arc<App>, id: TournamentId) -> Result<Option<Ar
         let found = tournaments::get(loader.loading_db()?, id, freshness).await?;
         Ok(found.map(|tournament| serde_json::to_vec(&tournament)).transpose()?)
     };
-    Ok(app.cache.get_or_load(Entry::new(one_tag(id), ""), load).await?)
+    Ok(app.cache.get_or_load(entry_of(id), load).await?)
 }
 
 /// A new tournament, owned by who creates it.
@@ -216,6 +222,10 @@ fn no_fees() -> Violation {
         field: "entryFee",
         problem: "this server takes no entry fees: leave it out".to_owned(),
     }
+}
+
+fn entry_of(id: TournamentId) -> Entry {
+    Entry::new(one_tag(id), "")
 }
 
 fn one_tag(id: TournamentId) -> String {

@@ -4,15 +4,16 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
+    fs::{self, File},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command},
 };
 
 use anyhow::Context;
 
 use crate::cluster::{
-    Engine, kind, node_image, packages,
+    Engine, interrupt, kind, node_image, packages,
     paths::{Paths, fingerprint, remove, workspace},
     process::{self, works},
     programs,
@@ -65,6 +66,49 @@ fn ours(paths: &Paths) -> anyhow::Result<Vec<Image>> {
     ])
 }
 
+/// A build of our programs that runs beside something else; it ends with this value, done or not.
+#[derive(Debug)]
+pub struct Ahead(Child);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        // It is gone, or cannot be ended: nothing depends on it.
+        let _ = interrupt::end(&mut self.0);
+    }
+}
+
+/// Begins to build our programs where the machine has nothing better to do, such as while nodes start: [`all`] goes on
+/// from there, and says what is wrong with it.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn begin(paths: &Paths) -> anyhow::Result<Ahead> {
+    paths.create()?;
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(paths.logs().join("cargo.log"))?;
+    let build = release();
+    let mut nice = Command::new("nice");
+    nice.args(["-n", "10"])
+        .arg(build.get_program())
+        .args(build.get_args())
+        .current_dir(workspace())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    process::start(nice).map(Ahead)
+}
+
+fn release() -> Command {
+    let mut build = cargo();
+    build.args(["build", "--release", "--bins"]);
+    for package in ["pathfinder-operator", "pathfinder-api", "kubectl-pathfinder"] {
+        build.args(["-p", package]);
+    }
+    build.current_dir(workspace());
+    build
+}
+
 /// Builds our programs, their images, and loads what changed.
 ///
 /// # Errors
@@ -75,19 +119,7 @@ pub fn all(paths: &Paths, engine: Engine) -> anyhow::Result<()> {
         packages::ensure(paths, packages::CLUSTER)?;
     }
     step("building the operator, the API server and the plugin (release)", || {
-        let mut build = cargo();
-        build.args([
-            "build",
-            "--release",
-            "-p",
-            "pathfinder-operator",
-            "-p",
-            "pathfinder-api",
-            "-p",
-            "kubectl-pathfinder",
-        ]);
-        build.arg("--bins").current_dir(workspace());
-        process::run(build, &paths.logs().join("cargo.log"))
+        process::run(release(), &paths.logs().join("cargo.log"))
     })?;
     let plugin = target_folder().join("release/kubectl-pathfinder");
     let place = paths.bin().join("kubectl-pathfinder");

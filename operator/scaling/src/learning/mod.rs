@@ -36,11 +36,11 @@ use shadow::{Charge, Shadows};
 /// The latency target where the spec has none, in seconds.
 const USUAL_TARGET_SECONDS: f64 = 0.5;
 
-/// How far back the trend looks at most.
+/// How far back the trend looks at most, where five samples do not need longer.
 const TREND_LONGEST: Duration = Duration::from_secs(45);
 
-/// Samples before the present one that the trend needs.
-const TREND_SAMPLES: usize = 3;
+/// Samples that the trend remembers: it needs three before the present one, or before the last one until the next comes.
+const TREND_SAMPLES: usize = 4;
 
 /// A trend adds at most this part of the load.
 const TREND_MOST: f64 = 1.0;
@@ -217,26 +217,26 @@ impl Learning {
     /// any two of the last three: a step is over within one scrape or two, and goes nowhere. Where the rise before those was
     /// far smaller it may be a step all the same, and little is believed until the next sample.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
-        let [Some(last), Some(before), Some(oldest)] = self.recent else {
-            return load;
+        // Asked again before the next scrape, the load says nothing new of where it goes: what the last one said counts.
+        let between = self.recent[0].is_some_and(|(last, _)| span::elapsed(last, now) < ahead.spacing);
+        let [newest, last, before, oldest] = match (between, self.recent) {
+            (false, [Some(last), Some(before), Some(oldest), _]) => [(now, load), last, before, oldest],
+            (true, [Some(newest), Some(last), Some(before), Some(oldest)]) => [newest, last, before, oldest],
+            _ => return load,
         };
-        if span::elapsed(oldest.0, now) > TREND_LONGEST {
+        if span::elapsed(oldest.0, now) > TREND_LONGEST.max(ahead.spacing * 5) {
             return load;
         }
         let rise = |from: (Timestamp, f64), to: (Timestamp, f64)| {
             (to.1 - from.1) / span::elapsed(from.0, to.0).as_secs_f64().max(1e-3)
         };
-        // Asked again before the next scrape, the load is the same and says nothing of where it goes.
-        let newest = if span::elapsed(last.0, now) < ahead.spacing {
-            f64::INFINITY
-        } else {
-            rise(last, (now, load))
-        };
-        let overall = rise(oldest, (now, load));
-        let slope = overall.min(newest).min(rise(before, last)).max(0.0);
+        let slope = rise(oldest, newest)
+            .min(rise(last, newest))
+            .min(rise(before, last))
+            .max(0.0);
         let horizon = ahead.horizon.as_secs_f64();
-        let believed = (TREND_STEEPER * rise(oldest, before) * horizon).max(load * TREND_UNCONFIRMED);
-        load + (slope * horizon).min(believed).min(load * TREND_MOST)
+        let believed = (TREND_STEEPER * rise(oldest, before) * horizon).max(newest.1 * TREND_UNCONFIRMED);
+        load.max(newest.1 + (slope * horizon).min(believed).min(newest.1 * TREND_MOST))
     }
 }
 
@@ -428,6 +428,57 @@ mod tests {
         // Eight times the rise of five seconds in a horizon of 40 s.
         assert!((trend([100.0, 110.0, 120.0, 130.0]) - (130.0 + 80.0) / 130.0).abs() < 1e-9);
         assert!((trend([100.0, 300.0, 500.0, 700.0]) - (1.0 + TREND_MOST)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_step_is_believed_by_a_part_however_often_it_is_asked_about_between_the_samples_that_say_something_new() {
+        // Pods are read every 2 s where the trend looks at every 4 s, and at scrapes of 15 s decisions come every 5 s.
+        for (ask_seconds, scrape_seconds) in [(2, 5), (5, 15), (1, 30)] {
+            let policy = policy(PolicyInput {
+                scrape_interval: Duration::from_secs(scrape_seconds),
+                ..with_latency()
+            });
+            let step = |second: i64| match second {
+                ..600 => 100.0,
+                600..602 => 500.0,
+                602.. => 1000.0,
+            };
+            let mut learning = Learning::default();
+            for second in (0..800).step_by(ask_seconds) {
+                let now = sample(step(second), second);
+                let trend = learning.trend(step(second), Ahead::of(&policy, &now), now.now);
+                assert!(
+                    trend <= step(second) * (1.0 + TREND_UNCONFIRMED) + 1e-9,
+                    "{scrape_seconds} s, {second}: {trend}"
+                );
+                learning.take(&policy, &now);
+            }
+        }
+    }
+
+    #[test]
+    fn a_ramp_has_a_trend_at_every_scrape_interval_though_no_two_scrapes_are_quite_as_far_apart() {
+        for scrape_seconds in [5_i64, 15, 60] {
+            let policy = policy(PolicyInput {
+                scrape_interval: Duration::from_secs(scrape_seconds.unsigned_abs()),
+                ..with_latency()
+            });
+            let mut learning = Learning::default();
+            // Late by a twentieth of it, and asked in the middle between two of them.
+            for place in 0..8 {
+                let millis = place * scrape_seconds * 1050;
+                let ramp = 100.0 * f64::from(i32::try_from(place + 1).unwrap());
+                let at = |millis: i64| Timestamp::from_millisecond(millis).unwrap();
+                let now = Sample {
+                    now: at(millis),
+                    ..sample(ramp, 0)
+                };
+                learning.take(&policy, &now);
+                let ahead = Ahead::of(&policy, &now);
+                let trend = learning.trend(ramp, ahead, at(millis + scrape_seconds * 500));
+                assert_eq!(trend > ramp, place >= 3, "{scrape_seconds} s, {place}: {trend}");
+            }
+        }
     }
 
     #[test]

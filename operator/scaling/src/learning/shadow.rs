@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::candidates::{CANDIDATES, Candidate, ENVELOPES, HOLDS_SECONDS, ONLY_HELD, WITHOUT_SEASON, margins};
 use super::extreme::{Extreme, Side};
 use super::{Sample, narrow, room, target_seconds, with_headroom};
-use crate::policy::{ForecastUse, Policy};
+use crate::policy::{ForecastUse, LONGEST_HOLD, Policy};
 use crate::span;
 
 /// In this time half of what was seen is forgotten.
@@ -158,12 +158,14 @@ impl Shadows {
     /// The candidate to follow; before anything was seen, what the prior says.
     pub(super) fn chosen(&self, policy: &Policy) -> Candidate {
         let horizon = policy.pod_start().as_secs_f32() + 2.0 * policy.scrape_interval().as_secs_f32();
-        let followed = self.followed.filter(|followed| Allowed::by(policy).takes(*followed));
+        let allowed = Allowed::by(policy);
+        let followed = self.followed.filter(|followed| allowed.takes(*followed));
         followed.unwrap_or_else(|| {
-            best_of(policy, |one| {
+            let total = |one: Candidate| {
                 let (replicas, late) = one.prior(horizon);
                 replicas + price(policy) * late
-            })
+            };
+            allowed.never_dearer_for_a_short_hold(total).best(total)
         })
     }
 
@@ -193,10 +195,11 @@ impl Shadows {
                 .get(candidate.number())
                 .map_or(f32::INFINITY, |cost| cost.replicas + price * cost.late)
         };
-        let best = best_of(policy, total);
+        let allowed = Allowed::by(policy).never_dearer_for_a_short_hold(total);
+        let best = allowed.best(total);
         let stays = self
             .followed
-            .filter(|followed| Allowed::by(policy).takes(*followed))
+            .filter(|followed| allowed.takes(*followed))
             .filter(|followed| total(best) >= total(*followed) * CHEAPER);
         stays.unwrap_or(best)
     }
@@ -218,16 +221,8 @@ impl Cost {
     }
 }
 
-/// The cheapest of those that the policy allows.
-fn best_of(policy: &Policy, cost: impl Fn(Candidate) -> f32) -> Candidate {
-    let allowed = Allowed::by(policy);
-    let candidates = Candidate::all().filter(|one| allowed.takes(*one));
-    let costs = candidates.map(|candidate| (candidate, cost(candidate)));
-    let best = costs.reduce(|one, other| if other.1 < one.1 { other } else { one });
-    best.map_or(Candidate::new(0), |(candidate, _)| candidate)
-}
-
 /// The candidates that a policy allows; also asked of the one that is followed, because the policy may have changed.
+#[derive(Clone, Copy, Debug)]
 struct Allowed {
     numbers: usize,
     most_margin: f64,
@@ -249,6 +244,31 @@ impl Allowed {
             // The spec's cooldown is the longest that anything is held.
             longest_seconds: policy.longest_hold().as_secs().max(u64::from(HOLDS_SECONDS[0])),
         }
+    }
+
+    /// The same without margins that only make up for a hold which the cooldown forbids: who shortens the cooldown wants
+    /// fewer replicas, not more.
+    fn never_dearer_for_a_short_hold(self, cost: impl Fn(Candidate) -> f32) -> Self {
+        let freely = Self {
+            longest_seconds: LONGEST_HOLD.as_secs().max(self.longest_seconds),
+            ..self
+        };
+        let freely = freely.best(cost);
+        if self.takes(freely) {
+            return self;
+        }
+        Self {
+            most_margin: self.most_margin.min(freely.margin()),
+            ..self
+        }
+    }
+
+    /// The cheapest of them.
+    fn best(&self, cost: impl Fn(Candidate) -> f32) -> Candidate {
+        let candidates = Candidate::all().filter(|one| self.takes(*one));
+        let costs = candidates.map(|candidate| (candidate, cost(candidate)));
+        let best = costs.reduce(|one, other| if other.1 < one.1 { other } else { one });
+        best.map_or(Candidate::new(0), |(candidate, _)| candidate)
     }
 
     fn takes(&self, candidate: Candidate) -> bool {
@@ -355,6 +375,28 @@ mod tests {
                         "{cooldown}: {chosen:?}"
                     );
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_shorter_cooldown_never_chooses_a_larger_margin_before_and_after_anything_was_seen() {
+        let learned = lived(&policy(input()), bursty, |_| 0.0);
+        let margins = |cooldown: Option<u64>| {
+            let scale_down_cooldown = cooldown.map(Duration::from_secs);
+            let policy = policy(PolicyInput {
+                scale_down_cooldown,
+                ..input()
+            });
+            let mut again = learned.clone();
+            again.followed = None;
+            let learned = again.cheapest(&policy, price(&policy));
+            [learned.margin(), Shadows::default().chosen(&policy).margin()]
+        };
+        let freely = margins(None);
+        for cooldown in [0, 5, 60, 200, 600, 3600] {
+            for (margin, freely) in margins(Some(cooldown)).into_iter().zip(freely) {
+                assert!(margin <= freely, "{cooldown} s: {margin}, without it {freely}");
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::units::{Ratio, Replicas, RequestsPerSecond, Seconds};
 
 /// The longest hold where the spec says none.
-const LONGEST_HOLD: Duration = Duration::from_mins(10);
+pub(crate) const LONGEST_HOLD: Duration = Duration::from_mins(10);
 
 pub use error::PolicyError;
 pub use input::{CapacityBounds, Fallback, ForecastUse, Mode, Movement, PolicyInput, SignalRole};

@@ -167,6 +167,9 @@ pub(crate) struct ReactionOptions {
     /// How to print it.
     #[arg(short, long, value_enum, default_value = "table")]
     pub(crate) output: Output,
+    /// Write the table into docs/BENCHMARKS.md.
+    #[arg(long)]
+    pub(crate) write_docs: bool,
     /// Set when it runs inside the cluster's network.
     #[arg(long, hide = true)]
     pub(crate) inside: bool,

@@ -46,8 +46,10 @@ pub(crate) fn run(paths: &Paths, options: &DemoOptions) -> anyhow::Result<ExitCo
     let started = Instant::now();
     println!("Pathfinder demo: a real cluster, a real operator, a real load.");
     let engine = Engine::detect();
+    let ahead = images::begin(paths)?;
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
+    drop(ahead);
     // Everything from here on talks to the cluster, so it runs inside its network.
     let program = std::env::current_exe()?;
     let mut inside = engine.inside(&program.to_string_lossy());
