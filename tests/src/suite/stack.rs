@@ -99,7 +99,11 @@ impl Stack {
         Ok(())
     }
 
-    async fn gone(&self) -> anyhow::Result<()> {
+    /// Waits until the namespace is gone, with all that was in it.
+    ///
+    /// # Errors
+    /// What was seen last.
+    pub async fn gone(&self) -> anyhow::Result<()> {
         let api: Api<Namespace> = Api::all(self.client.clone());
         until(
             &format!("namespace {} to be gone", self.namespace),

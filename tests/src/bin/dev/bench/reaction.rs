@@ -10,14 +10,13 @@ use std::{
 
 use anyhow::Context;
 use jiff::Timestamp;
-use kube::api::DeleteParams;
 use pathfinder_tests::{
     cluster::{
         Engine, Paths, images,
         kind::{self, Wanted},
     },
     install,
-    suite::{Stack, load::Load, until},
+    suite::{Stack, load::Load},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -156,49 +155,44 @@ async fn measure(options: &ReactionOptions) -> anyhow::Result<()> {
 }
 
 async fn repeat(subject: Subject, repetitions: u32, turn: &Mutex<()>) -> anyhow::Result<Vec<Row>> {
-    let stack = Stack::fresh_named(&format!("bench-{}", subject.name())).await?;
     let mut rows = Vec::new();
     for repetition in 1..=repetitions {
-        let row = once(&stack, (subject, repetition), turn)
-            .await
-            .with_context(|| format!("{} {repetition}", subject.name()))?;
+        // A namespace of its own: what had its name before would be its past, and Prometheus remembers that.
+        let name = format!("bench-{}-{repetition}", subject.name());
+        let row = once(&name, (subject, repetition), turn).await.context(name)?;
         eprintln!("  {}", line(&row));
         rows.push(row);
     }
-    stack.remove().await?;
     Ok(rows)
 }
 
-async fn once(stack: &Stack, (subject, repetition): (Subject, u32), turn: &Mutex<()>) -> anyhow::Result<Row> {
+async fn once(name: &str, (subject, repetition): (Subject, u32), turn: &Mutex<()>) -> anyhow::Result<Row> {
+    let stack = Stack::fresh_named(name).await?;
     let mut resource = stack.small();
     subject.change(&mut resource);
     stack.apply(&resource).await?;
     stack.wait_ready().await?;
     let url = stack.url("/api/tournaments");
-    let names = (format!("base-{repetition}"), format!("step-{repetition}"));
     let base = (BASE_RATE, LONGEST * 10);
-    let base = Load::start(&stack.client, (&stack.namespace, &names.0), &url, base).await?;
+    let base = Load::start(&stack.client, (&stack.namespace, "base"), &url, base).await?;
     stack
         .wait_condition(("MetricsAvailable", "True"), None, Duration::from_secs(60))
         .await?;
     let row = {
         let _turn = turn.lock().await;
         tokio::time::sleep(BASE + phase()).await;
+        let (_, ordered, _) = stack.replicas().await?;
+        anyhow::ensure!(ordered < WANTED, "{ordered} replicas are ordered before the step");
         let step = (STEP_RATE, LONGEST);
-        let step = Load::start(&stack.client, (&stack.namespace, &names.1), &url, step).await?;
-        let row = watch(stack, (subject, repetition), step.began().await?).await?;
+        let step = Load::start(&stack.client, (&stack.namespace, "step"), &url, step).await?;
+        let row = watch(&stack, (subject, repetition), step.began().await?).await?;
         step.stop().await?;
         row
     };
     base.stop().await?;
-    stack.resources().delete(&stack.name, &DeleteParams::default()).await?;
-    until("the pods to be gone", Duration::from_secs(120), || async {
-        match stack.pods("api").await {
-            Ok(pods) if pods.is_empty() => Ok(()),
-            other => Err(other.map(|pods| pods.len())),
-        }
-    })
-    .await?;
+    stack.remove().await?;
+    // What shuts down takes the cores that the next step needs.
+    stack.gone().await?;
     Ok(row)
 }
 
