@@ -114,7 +114,8 @@ impl Aside {
     pub fn new(config: &CacheConfig, redis: Option<Arc<Redis>>, metrics: Arc<Metrics>) -> Self {
         let lives = Lives {
             fresh: config.local_ttl,
-            stale: config.ttl.max(config.local_ttl),
+            // As in Redis: as long again, while it is renewed.
+            stale: (2 * config.ttl).max(config.local_ttl),
         };
         Self(Arc::new(Inner {
             redis,

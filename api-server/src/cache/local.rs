@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use super::answer::Answer;
 
 /// Epochs that all tags share.
-const EPOCHS: usize = 4096;
+const EPOCHS: usize = 32_768;
 /// What an entry costs beside its texts.
 const OVERHEAD_BYTES: u64 = 256;
 /// A guess, for the size of the table.
