@@ -4,8 +4,7 @@
 
 use std::{
     collections::BTreeMap,
-    env,
-    fs::{self, File},
+    env, fs,
     path::{Path, PathBuf},
     process::{Child, Command},
 };
@@ -84,18 +83,13 @@ impl Drop for Ahead {
 /// When it cannot be started.
 pub fn begin(paths: &Paths) -> anyhow::Result<Ahead> {
     paths.create()?;
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .open(paths.logs().join("cargo.log"))?;
     let build = release();
     let mut nice = Command::new("nice");
     nice.args(["-n", "10"])
         .arg(build.get_program())
         .args(build.get_args())
-        .current_dir(workspace())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+        .current_dir(workspace());
+    process::say_into(&mut nice, &paths.logs().join("cargo.log"))?;
     process::start(nice).map(Ahead)
 }
 

@@ -41,9 +41,7 @@ pub fn run(command: Command, log: &Path) -> anyhow::Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn run_within(mut command: Command, log: &Path, deadline: Duration) -> anyhow::Result<()> {
-    let file = File::options().create(true).append(true).open(log)?;
-    let from = file.metadata()?.len();
-    command.stdout(file.try_clone()?).stderr(file);
+    let from = say_into(&mut command, log)?;
     let text = words(&command);
     let ended = match start(command).and_then(|child| interrupt::wait(child, deadline)) {
         Ok(status) if status.success() => return Ok(()),
@@ -58,6 +56,17 @@ pub fn run_within(mut command: Command, log: &Path, deadline: Duration) -> anyho
         "{text}\n  {ended}; its last lines:\n    {tail}\n  all of it: {}",
         log.display()
     )
+}
+
+/// Lets a command say everything at the end of `log`; gives where that begins, in bytes.
+///
+/// # Errors
+/// When the log cannot be opened.
+pub fn say_into(command: &mut Command, log: &Path) -> anyhow::Result<u64> {
+    let file = File::options().create(true).append(true).open(log)?;
+    let from = file.metadata()?.len();
+    command.stdout(file.try_clone()?).stderr(file);
+    Ok(from)
 }
 
 /// Runs a command and gives what it printed.

@@ -39,7 +39,7 @@ const USUAL_TARGET_SECONDS: f64 = 0.5;
 /// How far back the trend looks at most, where five samples do not need longer.
 const TREND_LONGEST: Duration = Duration::from_secs(45);
 
-/// Samples that the trend remembers: it needs three before the present one, or before the last one until the next comes.
+/// Samples that the trend needs: three rises.
 const TREND_SAMPLES: usize = 4;
 
 /// A trend adds at most this part of the load.
@@ -118,7 +118,6 @@ impl Learning {
             .season
             .soon(sample.wall, sample.horizon)
             .map_or(0.0, |(load, _)| load);
-        // The samples before this one: it is remembered last.
         let trend = self.trend(load, Ahead::of(policy, sample), sample.now);
         self.remember(policy, sample);
         for (place, seconds) in HOLDS_SECONDS.into_iter().enumerate() {
@@ -205,12 +204,17 @@ impl Learning {
     }
 
     fn remember(&mut self, policy: &Policy, sample: &Sample) {
-        let spacing = Ahead::of(policy, sample).spacing;
-        if self.recent[0].is_some_and(|(last, _)| span::elapsed(last, sample.now) < spacing) {
-            return;
+        self.recent = self.recent_with((sample.now, sample.load.get()), Ahead::of(policy, sample).spacing);
+    }
+
+    /// The samples that say something new, this one first if it is far enough from the last of them.
+    fn recent_with(&self, one: (Timestamp, f64), spacing: Duration) -> [Option<(Timestamp, f64)>; TREND_SAMPLES] {
+        let mut recent = self.recent;
+        if recent[0].is_none_or(|(last, _)| span::elapsed(last, one.0) >= spacing) {
+            recent.rotate_right(1);
+            recent[0] = Some(one);
         }
-        self.recent.rotate_right(1);
-        self.recent[0] = Some((sample.now, sample.load.get()));
+        recent
     }
 
     /// The load at the end of the horizon, if it goes on rising as it did over the last samples, and no faster than between
@@ -218,11 +222,9 @@ impl Learning {
     /// far smaller it may be a step all the same, and little is believed until the next sample.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
         // Asked again before the next scrape, the load says nothing new of where it goes: what the last one said counts.
-        let between = self.recent[0].is_some_and(|(last, _)| span::elapsed(last, now) < ahead.spacing);
-        let [newest, last, before, oldest] = match (between, self.recent) {
-            (false, [Some(last), Some(before), Some(oldest), _]) => [(now, load), last, before, oldest],
-            (true, [Some(newest), Some(last), Some(before), Some(oldest)]) => [newest, last, before, oldest],
-            _ => return load,
+        let [Some(newest), Some(last), Some(before), Some(oldest)] = self.recent_with((now, load), ahead.spacing)
+        else {
+            return load;
         };
         if span::elapsed(oldest.0, now) > TREND_LONGEST.max(ahead.spacing * 5) {
             return load;

@@ -249,14 +249,15 @@ impl Allowed {
     /// The same without margins that only make up for a hold which the cooldown forbids: who shortens the cooldown wants
     /// fewer replicas, not more.
     fn never_dearer_for_a_short_hold(self, cost: impl Fn(Candidate) -> f32) -> Self {
+        let usual_seconds = LONGEST_HOLD.as_secs();
+        if self.longest_seconds >= usual_seconds {
+            return self;
+        }
         let freely = Self {
-            longest_seconds: LONGEST_HOLD.as_secs().max(self.longest_seconds),
+            longest_seconds: usual_seconds,
             ..self
         };
         let freely = freely.best(cost);
-        if self.takes(freely) {
-            return self;
-        }
         Self {
             most_margin: self.most_margin.min(freely.margin()),
             ..self

@@ -107,12 +107,11 @@ async fn show(options: &DemoOptions) -> anyhow::Result<()> {
         "TIME", "REQ/S", "P95", "FLOOR", "ORDERED", "READY"
     );
     let clock = Instant::now();
-    let url = stack.url("/api/tournaments");
-    let base = Load::start(&stack.client, ("demo", "load-base"), &url, (BASE_RATE, BASE)).await?;
+    let base = Load::of_reads(&stack, "load-base", (BASE_RATE, BASE)).await?;
     watch(&stack, clock, wanted, BASE).await?;
     let before = base.report(Duration::from_secs(30)).await?;
     let length = Duration::from_secs(options.seconds);
-    let step = Load::start(&stack.client, ("demo", "load-step"), &url, (options.rate, length)).await?;
+    let step = Load::of_reads(&stack, "load-step", (options.rate, length)).await?;
     let reached = watch(&stack, clock, wanted, length).await?;
     let peak = explain(&stack).await?;
     let report = step.report(Duration::from_secs(60)).await?;
@@ -120,7 +119,7 @@ async fn show(options: &DemoOptions) -> anyhow::Result<()> {
     rows_until(&stack, clock, ("2 replicas", |(_, ordered, _)| ordered == 2)).await?;
     conclude(options, &reached, (&before, &report), &peak)?;
     show_schedule(&stack, clock).await?;
-    show_lost_source(&stack, (clock, &url)).await?;
+    show_lost_source(&stack, clock).await?;
     Ok(())
 }
 
@@ -150,9 +149,9 @@ async fn show_schedule(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
 }
 
 // Prometheus gone under load: the pods are asked, and nothing is lowered.
-async fn show_lost_source(stack: &Stack, (clock, url): (Instant, &str)) -> anyhow::Result<()> {
+async fn show_lost_source(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
     println!("\nPrometheus is stopped under a load of {LOST_RATE} requests/s.");
-    let load = Load::start(&stack.client, ("demo", "load-lost"), url, (LOST_RATE, LOST)).await?;
+    let load = Load::of_reads(stack, "load-lost", (LOST_RATE, LOST)).await?;
     rows_until(
         stack,
         clock,

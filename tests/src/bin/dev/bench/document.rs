@@ -9,7 +9,10 @@ use pathfinder_scaling::sim::{
 };
 use pathfinder_tests::cluster::paths::workspace;
 
-use crate::bench::{plot, tables};
+use crate::bench::{
+    plot,
+    tables::{self, Table},
+};
 
 /// A bench that has a part of docs/BENCHMARKS.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +42,13 @@ pub(super) fn write(report: &Report) -> anyhow::Result<()> {
     replace(Bench::Scaling, &generated(report))
 }
 
+/// Writes the table of one bench anew, where that is all of its part.
+pub(super) fn write_table(bench: Bench, table: &Table) -> anyhow::Result<()> {
+    replace(bench, &format!("\n{}\n", table.markdown()))
+}
+
 /// Writes the part of one bench anew.
-pub(super) fn replace(bench: Bench, generated: &str) -> anyhow::Result<()> {
+fn replace(bench: Bench, generated: &str) -> anyhow::Result<()> {
     let file = workspace().join("docs/BENCHMARKS.md");
     let before = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
     let after = replaced(bench, &before, generated).with_context(|| file.display().to_string())?;

@@ -148,8 +148,7 @@ async fn measure(options: &ReactionOptions) -> anyhow::Result<()> {
         Output::Table => print!("{}", table(&rows).text()),
     }
     if options.write_docs {
-        document::replace(Bench::Reaction, &format!("\n{}\n", table(&rows).markdown()))
-            .context("the table of steps")?;
+        document::write_table(Bench::Reaction, &table(&rows))?;
     }
     Ok(())
 }
@@ -172,9 +171,7 @@ async fn once(name: &str, (subject, repetition): (Subject, u32), turn: &Mutex<()
     subject.change(&mut resource);
     stack.apply(&resource).await?;
     stack.wait_ready().await?;
-    let url = stack.url("/api/tournaments");
-    let base = (BASE_RATE, LONGEST * 10);
-    let base = Load::start(&stack.client, (&stack.namespace, "base"), &url, base).await?;
+    let base = Load::of_reads(&stack, "base", (BASE_RATE, LONGEST * 10)).await?;
     stack
         .wait_condition(("MetricsAvailable", "True"), None, Duration::from_secs(60))
         .await?;
@@ -183,8 +180,7 @@ async fn once(name: &str, (subject, repetition): (Subject, u32), turn: &Mutex<()
         tokio::time::sleep(BASE + phase()).await;
         let (_, ordered, _) = stack.replicas().await?;
         anyhow::ensure!(ordered < WANTED, "{ordered} replicas are ordered before the step");
-        let step = (STEP_RATE, LONGEST);
-        let step = Load::start(&stack.client, (&stack.namespace, "step"), &url, step).await?;
+        let step = Load::of_reads(&stack, "step", (STEP_RATE, LONGEST)).await?;
         let row = watch(&stack, (subject, repetition), step.began().await?).await?;
         step.stop().await?;
         row
@@ -228,15 +224,18 @@ async fn watch(stack: &Stack, (subject, repetition): (Subject, u32), began: Time
 }
 
 fn line(row: &Row) -> String {
-    let seconds = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} s"));
     format!(
         "{:<10} {:>3}  floor {:>8}  ordered {:>8}  ready {:>8}",
         row.subject.name(),
         row.repetition,
-        seconds(row.floor_seconds),
-        seconds(row.ordered_seconds),
-        seconds(row.ready_seconds)
+        shown(row.floor_seconds),
+        shown(row.ordered_seconds),
+        shown(row.ready_seconds)
     )
+}
+
+fn shown(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"))
 }
 
 fn table(rows: &[Row]) -> Table {
@@ -256,7 +255,6 @@ fn cells(subject: Subject, rows: &[&Row]) -> Vec<String> {
     let (ordered, ready) = (sorted(|row| row.ordered_seconds), sorted(|row| row.ready_seconds));
     let never = rows.len() - ordered.len();
     let (median, p95) = (quantile(&ordered, 0.5), quantile(&ordered, 0.95));
-    let shown = |seconds: Option<f64>| seconds.map_or_else(|| "-".to_owned(), |value| format!("{value:.1} s"));
     let goal = subject.goal().map_or_else(String::new, |goal| {
         let within = |seconds: Option<f64>, most: f64| seconds.is_some_and(|seconds| seconds <= most);
         let met = never == 0 && within(median, goal.0) && within(p95, goal.1);

@@ -4,7 +4,6 @@
 
 use std::io::{Write, stdout};
 
-use anyhow::Context;
 use pathfinder_scaling::sim::reaction::{Reaction, reactions};
 
 use crate::{
@@ -41,7 +40,7 @@ pub(super) fn run(output: Output, write_docs: bool) -> anyhow::Result<()> {
         )?,
     }
     if write_docs {
-        document::replace(Bench::Step, &format!("\n{}\n", table(&found).markdown())).context("the table of steps")?;
+        document::write_table(Bench::Step, &table(&found))?;
     }
     Ok(())
 }

@@ -102,7 +102,7 @@ pub(super) fn run(paths: &Paths, output: Output, write_docs: bool) -> anyhow::Re
         )?,
     }
     if write_docs {
-        document::replace(Bench::Tick, &format!("\n{}\n", table(&rows).markdown())).context("the table of ticks")?;
+        document::write_table(Bench::Tick, &table(&rows))?;
     }
     Ok(())
 }

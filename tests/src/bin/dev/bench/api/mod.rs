@@ -11,7 +11,6 @@ mod world;
 
 use std::io::{Write, stdout};
 
-use anyhow::Context;
 use pathfinder_tests::cluster::{Paths, packages, step::step};
 
 use crate::{
@@ -41,7 +40,7 @@ pub(super) fn run(paths: &Paths, options: &ApiOptions) -> anyhow::Result<()> {
         Output::Table => write!(out, "{}", table(&rows).text())?,
     }
     if options.write_docs {
-        document::replace(Bench::Api, &format!("\n{}\n", table(&rows).markdown())).context("the table of the API")?;
+        document::write_table(Bench::Api, &table(&rows))?;
     }
     Ok(())
 }
