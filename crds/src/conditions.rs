@@ -126,6 +126,8 @@ pub enum Reason {
     AtMaximum,
     /// A cooldown or an observation window holds a decrease.
     DecreaseHeld,
+    /// A pause of increases or the largest step holds an increase.
+    IncreaseHeld,
 }
 
 impl Reason {
@@ -168,6 +170,7 @@ impl Reason {
             Self::AtMinimum => "AtMinimum",
             Self::AtMaximum => "AtMaximum",
             Self::DecreaseHeld => "DecreaseHeld",
+            Self::IncreaseHeld => "IncreaseHeld",
         }
     }
 }

@@ -51,6 +51,9 @@ pub struct ScalingStatus {
     pub why: String,
     /// When it was decided.
     pub time: Time,
+    /// Requests per second that one replica was found to serve by then, where that was learned. Another leader begins with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_per_replica: Option<f64>,
     /// What each signal said.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

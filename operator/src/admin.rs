@@ -2,7 +2,7 @@
 //!
 //! IO. Reached by the kubelet, by Prometheus, and by `kubectl pathfinder explain` through the API server's proxy.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -44,8 +44,7 @@ pub struct Admin {
 ///
 /// # Errors
 /// When the address cannot be bound.
-pub async fn serve(listen: SocketAddr, admin: Admin, stop: CancellationToken) -> std::io::Result<()> {
-    let listener = TcpListener::bind(listen).await?;
+pub async fn serve(listener: TcpListener, admin: Admin, stop: CancellationToken) -> std::io::Result<()> {
     axum::serve(listener, router(admin))
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

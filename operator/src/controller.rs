@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use futures::StreamExt;
 use kube::{Api, Client};
 use kube_runtime::{
@@ -13,13 +14,17 @@ use kube_runtime::{
     watcher,
 };
 use pathfinder_crds::PathfinderCluster;
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     admin::{self, Admin, Readiness},
     cache::{self, Caches, Watched},
-    client::Writer,
+    client::{Writer, call},
     config::Config,
     lease::{Election, Kept, Won},
     metrics::Metrics,
@@ -33,16 +38,19 @@ use crate::{
     },
 };
 
+const LOST: &str = "the leader Lease was lost";
 // Changes that come in a burst (a rollout, a start) are one pass.
 const DEBOUNCE: Duration = Duration::from_millis(500);
 // The longest that running passes may take to end.
 const DRAIN: Duration = Duration::from_secs(20);
+// A connection that is silent for longer is dead: watches end by themselves after 290 s.
+const SILENT: Duration = Duration::from_secs(295);
 
 /// Runs until `stop`, or until the Lease is lost.
 ///
 /// # Errors
-/// When the API server cannot be reached, the admin address cannot be bound, an endpoint cannot be used, or the Lease
-/// was lost.
+/// When the API server cannot be reached, the admin address cannot be bound, an endpoint cannot be used, the Lease was lost,
+/// or a loop ended by itself.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let client = client().await?;
     let metrics = Metrics::new();
@@ -55,11 +63,14 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         known: known.clone(),
         readiness: receiver,
     };
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("--listen {}", config.listen))?;
     // Answers until the very end, so that the kubelet sees why.
     let closed = CancellationToken::new();
-    let server = tokio::spawn(admin::serve(config.listen, admin, closed.clone()));
+    let server = tokio::spawn(admin::serve(listener, admin, closed.clone()));
 
-    let version = client.apiserver_version().await?;
+    let version = call(|| "asking for its version".to_owned(), client.apiserver_version()).await?;
     tracing::info!(version = version.git_version, identity = config.identity, "connected");
     readiness.send_replace(Readiness::Standby);
     let mut election = Election::new(client.clone(), &config.namespace, &config.identity);
@@ -89,13 +100,36 @@ async fn client() -> anyhow::Result<Client> {
     // Our calls have deadlines and our loops try again; a client that retries inside them would only hide it.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
+    config.read_timeout = Some(SILENT);
     Ok(Client::try_from(config)?)
 }
 
+// The Lease is renewed from the first moment on and until the last pass has ended, whatever else takes its time.
 async fn lead(
     (config, endpoints): (&Config, Endpoints),
-    (client, metrics, known): (Client, Metrics, Arc<Known>),
+    parts: (Client, Metrics, Arc<Known>),
     (election, readiness): (&mut Election, &watch::Sender<Readiness>),
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ended = CancellationToken::new();
+    let mut keeping = Box::pin(election.keep(&ended));
+    let outcome = tokio::select! {
+        // Whoever leads now may already write: what runs is dropped, and nothing of it ends.
+        _ = &mut keeping => anyhow::bail!(LOST),
+        outcome = work((config, endpoints), parts, readiness, stop) => outcome,
+    };
+    ended.cancel();
+    anyhow::ensure!(keeping.await == Kept::Stopped, LOST);
+    election.release().await?;
+    tracing::info!("released the leader Lease");
+    outcome
+}
+
+// All loops, until `stop`, or until one of them ends by itself.
+async fn work(
+    (config, endpoints): (&Config, Endpoints),
+    (client, metrics, known): (Client, Metrics, Arc<Known>),
+    readiness: &watch::Sender<Readiness>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     let mut tasks = JoinSet::new();
@@ -103,7 +137,6 @@ async fn lead(
     let caches = Arc::new(caches);
     let places = watched.iter().map(|part| part.place.clone()).collect();
     let monitoring = Monitoring::start(config, &client, (places, &caches), &mut tasks).await;
-    let loops = CancellationToken::new();
     let writer = Writer::new(client.clone(), metrics.clone());
     let reporter = Reporter {
         controller: "pathfinder-operator".to_owned(),
@@ -119,6 +152,7 @@ async fn lead(
         known: known.clone(),
         monitoring,
         failures: std::sync::Mutex::default(),
+        places: Semaphore::new(usize::from(config.max_concurrent_reconciles)),
     });
     let endpoints = Arc::new(endpoints);
     let scaler = Scaler {
@@ -132,34 +166,38 @@ async fn lead(
         settled,
         carried: CarriedAll::default(),
     };
-    let mut work = JoinSet::new();
+    let stopping = CancellationToken::new();
+    let mut loops = JoinSet::new();
     for part in watched {
-        work.spawn(structural(
+        loops.spawn(structural(
             client.clone(),
             part,
             (config.max_concurrent_reconciles, context.clone()),
-            loops.clone(),
+            stopping.clone(),
         ));
     }
-    work.spawn(scaling(scaler, caches, config.scale_interval, loops.clone()));
+    loops.spawn(scaling(scaler, caches, config.scale_interval, stopping.clone()));
 
-    let kept = election.keep(stop).await;
+    let outcome = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        Some(ended) = loops.join_next() => too_early(ended),
+    };
     readiness.send_replace(Readiness::Stopping);
-    if kept == Kept::Lost {
-        // Whoever leads now may already write: end at once, finish nothing.
-        anyhow::bail!("the leader Lease was lost");
-    }
     tracing::info!("stopping: running passes may end");
-    loops.cancel();
-    let drained = async { while work.join_next().await.is_some() {} };
+    stopping.cancel();
+    let drained = async { while loops.join_next().await.is_some() {} };
     if tokio::time::timeout(DRAIN, drained).await.is_err() {
         tracing::warn!(seconds = DRAIN.as_secs(), "some passes did not end in time");
-        work.shutdown().await;
+        loops.shutdown().await;
     }
     tasks.shutdown().await;
-    election.release().await?;
-    tracing::info!("released the leader Lease");
-    Ok(())
+    outcome
+}
+
+// Without one of its loops an operator would lead and do half of its work: the next process has all of them.
+fn too_early(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended.context("a loop failed")??;
+    anyhow::bail!("a loop ended before it was stopped")
 }
 
 async fn structural(
@@ -167,7 +205,7 @@ async fn structural(
     part: Watched,
     (concurrency, context): (u16, Arc<Context>),
     stop: CancellationToken,
-) {
+) -> anyhow::Result<()> {
     let api: Api<PathfinderCluster> = match part.place.namespace() {
         Some(namespace) => Api::namespaced(client, namespace),
         None => Api::all(client),
@@ -185,14 +223,18 @@ async fn structural(
             std::future::ready(())
         })
         .await;
+    Ok(())
 }
 
-async fn scaling(scaler: Scaler, caches: Arc<Caches>, interval: Duration, stop: CancellationToken) {
+async fn scaling(
+    scaler: Scaler,
+    caches: Arc<Caches>,
+    interval: Duration,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     tokio::select! {
-        () = stop.cancelled() => return,
+        () = stop.cancelled() => return Ok(()),
         () = caches.ready() => {}
     }
-    if let Err(error) = scaler.run(interval, stop).await {
-        tracing::error!(%error, "scaling cannot begin");
-    }
+    scaler.run(interval, stop).await.context("scaling cannot go on")
 }

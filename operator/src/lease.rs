@@ -63,6 +63,7 @@ pub struct Election {
     api: Api<Lease>,
     identity: String,
     seen: Option<(String, Instant)>,
+    claimed: Instant,
 }
 
 impl Election {
@@ -72,6 +73,7 @@ impl Election {
             api: Api::namespaced(client, namespace),
             identity: identity.to_owned(),
             seen: None,
+            claimed: Instant::now(),
         }
     }
 
@@ -90,21 +92,21 @@ impl Election {
         }
     }
 
-    /// Renews until `stop` (returns `Stopped`) or until the Lease is lost (returns `Lost`).
+    /// Renews until `stop` (returns `Stopped`) or until the Lease is lost (returns `Lost`). To be called at once after
+    /// [`win`](Self::win): what is not renewed for 10 s is lost.
     pub async fn keep(&mut self, stop: &CancellationToken) -> Kept {
-        let mut renewed = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Kept::Stopped,
                 () = tokio::time::sleep(RENEW_EVERY) => {}
             }
-            let left = GIVE_UP.saturating_sub(renewed.elapsed());
+            let left = GIVE_UP.saturating_sub(self.claimed.elapsed());
             match tokio::time::timeout(left, self.step()).await {
-                Ok(Ok(Step::Renew)) => renewed = Instant::now(),
+                Ok(Ok(Step::Renew)) => {}
                 Ok(Ok(Step::Create | Step::Take | Step::Wait)) | Err(_) => return Kept::Lost,
                 Ok(Err(error)) => tracing::warn!(%error, "the Lease could not be renewed"),
             }
-            if renewed.elapsed() >= GIVE_UP {
+            if self.claimed.elapsed() >= GIVE_UP {
                 return Kept::Lost;
             }
         }
@@ -136,12 +138,14 @@ impl Election {
     }
 
     async fn step(&mut self) -> Result<Step, CallError> {
+        // Others count from when they see our claim, which is after now: however slow the answer is, we stop before them.
+        let began = Instant::now();
         let lease = self.read().await?;
         let unchanged_for = self.unchanged_for(lease.as_ref());
         let spec = lease.as_ref().and_then(|lease| lease.spec.as_ref());
         let step = evaluate(spec, &self.identity, unchanged_for);
         match (step, lease) {
-            (Step::Wait, _) => {}
+            (Step::Wait, _) => return Ok(step),
             (Step::Create, _) | (_, None) => {
                 let metadata = ObjectMeta {
                     name: Some(LEASE.to_owned()),
@@ -167,6 +171,7 @@ impl Election {
                 .await?;
             }
         }
+        self.claimed = began;
         Ok(step)
     }
 

@@ -29,6 +29,7 @@ use pathfinder_operator::{
     scale::{
         past::{Archive, Past},
         prometheus::Endpoints,
+        query::Scope,
         reading,
         sample::{Answer, Look, Samples},
     },
@@ -40,6 +41,13 @@ use pathfinder_tests::{
     suite::until,
 };
 use rstest::rstest;
+
+fn of(pods: usize) -> Scope<'static> {
+    Scope {
+        namespaces: ["demo"].into(),
+        pods,
+    }
+}
 
 const PODS: [&str; 2] = ["shop-api-7d9f-abcde", "shop-api-7d9f-fghij"];
 // Of each pod: every count below is a whole number of it.
@@ -147,7 +155,7 @@ fn pods() -> Vec<Pod> {
 // A look at which both pods have everything.
 async fn whole(endpoints: &Endpoints) -> (Look, Samples) {
     until("all signals of both pods", DEADLINE, || async {
-        let look = endpoints.ask("default", PODS.len()).await;
+        let look = endpoints.ask("default", &of(PODS.len())).await;
         let Answer::Samples(samples) = look.answer.clone() else {
             return Err(format!("{look:?}"));
         };
@@ -223,7 +231,7 @@ async fn a_target_that_is_down_is_seen_as_down_and_not_as_no_load() {
     let pods = pods();
     let pods: Vec<&Pod> = pods.iter().collect();
     until("no load to be known", DEADLINE, || async {
-        let look = endpoints.ask("default", PODS.len()).await;
+        let look = endpoints.ask("default", &of(PODS.len())).await;
         match reading::requests_per_second(&look.answer, &pods, (MAX_AGE, Timestamp::now()), |_| false) {
             Signal::Missing { .. } => Ok(()),
             other => Err(other),

@@ -279,11 +279,14 @@ fn a_day_gives_the_same_decision_at_every_tick_as_the_simulator_made_of_the_same
     let pods: Vec<&Pod> = pods.iter().collect();
     let mut carried = Carried::default();
     let mut before: Option<u32> = None;
-    let (mut moved, mut blind, mut restarts) = (0, 0, 0);
+    let (mut moved, mut blind, mut restarts, mut told) = (0, 0, 0, None);
     for tick in &ticks {
-        // Nobody decided in between: there was no operator, and the next one remembers nothing.
+        // Nobody decided in between: there was no operator, and the next one remembers nothing but what status holds.
         if before.is_some_and(|before| tick.second - before > TICK_SECONDS) {
-            carried = Carried::default();
+            carried = Carried {
+                memory: Memory::default().knowing(told),
+                ..Carried::default()
+            };
             restarts += 1;
         }
         before = Some(tick.second);
@@ -291,7 +294,10 @@ fn a_day_gives_the_same_decision_at_every_tick_as_the_simulator_made_of_the_same
         let at = tick.second;
         assert_eq!(observation, tick.observation, "what is seen in second {at}");
         assert_eq!(decision, tick.decision, "what is decided in second {at}");
-        moved += u32::from(decision.action != Action::Hold);
+        if decision.action != Action::Hold {
+            moved += 1;
+            told = carried.memory.capacity();
+        }
         blind += u32::from(observation.requests_per_second.fresh().is_none());
     }
     // A day of nothing would be the same for everybody. By ticks of 5 s: 600 s, 300 s, and of 120 s all but the first three

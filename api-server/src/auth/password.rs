@@ -1,6 +1,7 @@
 //! Hashes of passwords: argon2id with the parameters that OWASP names (19 MiB, 2 passes, 1 lane). A hash takes tens of
 //! milliseconds and 19 MiB by design, so only a few run at once, on threads of their own, and only so many wait.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use argon2::Argon2;
@@ -31,8 +32,8 @@ pub enum PasswordError {
 /// Hashes, a few at once.
 #[derive(Debug)]
 pub struct Passwords {
-    running: Semaphore,
-    admitted: Semaphore,
+    running: Arc<Semaphore>,
+    admitted: Arc<Semaphore>,
 }
 
 /// Whether a password is the one of a hash.
@@ -48,8 +49,8 @@ impl Passwords {
     /// At most so many hashes at once, 19 MiB each.
     pub fn new(at_once: usize) -> Self {
         Self {
-            running: Semaphore::new(at_once),
-            admitted: Semaphore::new(at_once * (1 + WAITING_PER_THREAD)),
+            running: Arc::new(Semaphore::new(at_once)),
+            admitted: Arc::new(Semaphore::new(at_once * (1 + WAITING_PER_THREAD))),
         }
     }
 
@@ -74,12 +75,19 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _admitted = self.admitted.try_acquire().map_err(|_| PasswordError::Busy)?;
-        let running = timeout(WAIT, self.running.acquire()).await;
-        let _running = running
+        let admitted = Arc::clone(&self.admitted)
+            .try_acquire_owned()
+            .map_err(|_| PasswordError::Busy)?;
+        let running = timeout(WAIT, Arc::clone(&self.running).acquire_owned()).await;
+        let running = running
             .map_err(|_| PasswordError::Busy)?
             .map_err(|_| PasswordError::Busy)?;
-        spawn_blocking(work)
+        // The places go with the work: a hash that began runs to its end, also when its client left long ago.
+        let placed = move || {
+            let _places = (admitted, running);
+            work()
+        };
+        spawn_blocking(placed)
             .await
             .map_err(|error| PasswordError::Hash(error.to_string()))?
     }
@@ -126,6 +134,25 @@ mod tests {
             verify("correct horse", Some("no hash".to_owned())).await,
             Verdict::Wrong
         );
+    }
+
+    #[tokio::test]
+    async fn a_hash_keeps_its_place_until_it_has_ended_though_nobody_waits_for_it_any_more() {
+        let passwords = Passwords::new(1);
+        let (begun, begins) = std::sync::mpsc::channel();
+        let (end, ends) = std::sync::mpsc::channel::<()>();
+        let work = move || {
+            begun.send(()).expect("the test waits for it");
+            ends.recv().expect("the test ends it");
+            Ok(())
+        };
+        let left = timeout(Duration::from_millis(50), passwords.run(work)).await;
+        assert!(left.is_err(), "its client left");
+        begins.recv().expect("it began");
+        assert_eq!(passwords.running.available_permits(), 0);
+        end.send(()).expect("it still runs");
+        let next = passwords.hash("x".into()).await;
+        assert!(next.is_ok(), "{next:?}");
     }
 
     #[tokio::test]

@@ -26,14 +26,13 @@ use super::flight::Flights;
 use super::local::{At, Found as InProcess, Hearing, Lives, Local};
 use super::redis::{Redis, Unavailable};
 use super::stored::{self, Found, Generation};
+use super::unsaid::{Unsaid, channel, generation_key, say};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheOutcome;
 use crate::store::StoreError;
 use crate::store::db::Freshness;
 
-/// Far longer than any entry lives.
-const GENERATION_TTL_SECONDS: u64 = 24 * 60 * 60;
 /// After an invalidation, or a user's own write, loadings go to the primary for this long: longer than any replica that
 /// is read may be behind.
 pub const FRESH_FOR: Duration = Duration::from_secs(15);
@@ -42,6 +41,8 @@ const LOCK_MILLIS: u64 = 1000;
 /// How often, and how many times, a server without the right looks for the entry.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 15;
+/// How often it is looked whether Redis missed an invalidation.
+const SAY_PAUSE: Duration = Duration::from_millis(100);
 /// Between two attempts to hear invalidations.
 const LISTEN_PAUSE: Duration = Duration::from_millis(500);
 
@@ -54,6 +55,7 @@ struct Inner {
     redis: Option<Arc<Redis>>,
     local: Local,
     flights: Arc<Flights<Filled>>,
+    unsaid: Unsaid,
     ttl: Duration,
     metrics: Arc<Metrics>,
 }
@@ -121,6 +123,7 @@ impl Aside {
             redis,
             local: Local::new(config.local_bytes, lives),
             flights: Arc::default(),
+            unsaid: Unsaid::default(),
             ttl: config.ttl,
             metrics,
         }))
@@ -172,33 +175,15 @@ impl Aside {
         }
     }
 
-    /// Makes every entry of the tag count no longer, on every server. Without Redis the other servers' entries end by
-    /// their time.
+    /// Makes every entry of the tag count no longer, on every server. While Redis does not answer, it counts no longer on
+    /// this one, and the others hear of it when Redis is back; their entries end by their time at the latest.
     pub async fn invalidate(&self, tag: &str) {
         let inner = &self.0;
         inner.local.forget(tag, Instant::now());
-        if let Some(redis) = &inner.redis {
-            let mut commands = redis::pipe();
-            commands
-                .cmd("SET")
-                .arg(generation_key(tag))
-                .arg(Generation::begun(Timestamp::now()).bytes())
-                .arg("EX")
-                .arg(GENERATION_TTL_SECONDS)
-                .ignore();
-            commands.cmd("PUBLISH").arg(channel()).arg(tag).ignore();
-            // A failure is logged by the circuit, and the TTL bounds what it can do.
-            let _bounded: Result<(), Unavailable> = redis.run_all(commands).await;
-        }
-    }
-
-    /// Removes one entry everywhere but from the other servers' own layers.
-    pub async fn delete(&self, entry: &Entry) {
-        self.0.local.forget(&entry.tag, Instant::now());
-        if let Some(redis) = &self.0.redis {
-            let mut delete = redis::cmd("DEL");
-            delete.arg(entry_key(entry));
-            let _bounded: Result<(), Unavailable> = redis.run(delete).await;
+        if let Some(redis) = &inner.redis
+            && say(redis, tag).await.is_err()
+        {
+            inner.unsaid.add(tag);
         }
     }
 
@@ -211,10 +196,24 @@ impl Aside {
         }
     }
 
-    /// Finds out when Redis is back, without waiting for a request; until it is dropped.
+    /// Finds out when Redis is back, without waiting for a request, and tells it what it missed; until it is dropped.
     pub async fn keep_trying(&self) {
         if let Some(redis) = &self.0.redis {
-            redis.keep_trying().await;
+            tokio::join!(redis.keep_trying(), self.keep_saying(redis));
+        }
+    }
+
+    async fn keep_saying(&self, redis: &Redis) {
+        loop {
+            sleep(SAY_PAUSE).await;
+            for tag in self.0.unsaid.all() {
+                if !redis.is_available() || say(redis, &tag).await.is_err() {
+                    break;
+                }
+                // What was loaded meanwhile came from the database, but a replica may have been behind.
+                self.0.local.forget(&tag, Instant::now());
+                self.0.unsaid.remove(&tag);
+            }
         }
     }
 
@@ -244,8 +243,8 @@ impl Inner {
     {
         let at = self.local.at(&entry.tag);
         let looked = match &self.redis {
-            Some(redis) => self.look(redis, &entry).await.map(|looked| (redis, looked)),
-            None => Err(Unavailable),
+            Some(redis) if !self.unsaid.has(&entry.tag) => self.look(redis, &entry).await.map(|looked| (redis, looked)),
+            Some(_) | None => Err(Unavailable),
         };
         match looked {
             Ok((_, Looked::There(body))) => Filled {
@@ -374,10 +373,6 @@ async fn lock(redis: &Redis, entry: &Entry) -> Result<Right, Unavailable> {
     Ok(if ours.is_some() { Right::Ours } else { Right::Others })
 }
 
-fn generation_key(tag: &str) -> String {
-    format!("{PREFIX}:generation:{tag}")
-}
-
 fn entry_key(entry: &Entry) -> String {
     format!("{PREFIX}:entry:{}", entry.key)
 }
@@ -386,123 +381,5 @@ fn lock_key(entry: &Entry) -> String {
     format!("{PREFIX}:lock:{}", entry.key)
 }
 
-fn channel() -> String {
-    format!("{PREFIX}:invalidated")
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use tokio::sync::Notify;
-
-    use super::*;
-
-    fn cache() -> Aside {
-        let config = CacheConfig {
-            url: None,
-            ttl: Duration::from_secs(1),
-            local_ttl: Duration::from_secs(60),
-            local_bytes: 1024 * 1024,
-            timeout: Duration::from_secs(1),
-        };
-        Aside::new(&config, None, Arc::new(Metrics::default()))
-    }
-
-    async fn read(cache: &Aside, body: &'static str) -> String {
-        let load = move |_| async move { Ok(Some(body.as_bytes().to_vec())) };
-        let answer = cache.get_or_load(Entry::new("tag", "key"), load).await;
-        let answer = answer.expect("loads").expect("is there");
-        String::from_utf8_lossy(&answer.body).into_owned()
-    }
-
-    #[tokio::test]
-    async fn without_redis_the_process_keeps_answers_until_they_are_invalidated() {
-        let cache = cache();
-        assert_eq!(read(&cache, "one").await, "one");
-        assert_eq!(read(&cache, "two").await, "one");
-        cache.invalidate("other").await;
-        assert_eq!(read(&cache, "three").await, "one");
-        cache.invalidate("tag").await;
-        assert_eq!(read(&cache, "four").await, "four");
-        assert_eq!(cache.state(), CacheState::NotConfigured);
-    }
-
-    #[tokio::test]
-    async fn who_asks_after_an_invalidation_does_not_get_what_was_being_loaded_before() {
-        let (cache, go) = (cache(), Arc::new(Notify::new()));
-        let (slow, began) = (Arc::clone(&go), Arc::new(Notify::new()));
-        let beginning = Arc::clone(&began);
-        let load = move |_| async move {
-            beginning.notify_one();
-            slow.notified().await;
-            Ok(Some(b"before".to_vec()))
-        };
-        let before = tokio::spawn({
-            let cache = cache.clone();
-            async move { cache.get_or_load(Entry::new("tag", "key"), load).await }
-        });
-        began.notified().await;
-        cache.invalidate("tag").await;
-        assert_eq!(read(&cache, "after").await, "after");
-        go.notify_one();
-        let old = before.await.expect("no panic").expect("loads").expect("is there");
-        assert_eq!(&*old.body, b"before");
-        assert_eq!(read(&cache, "later").await, "after");
-    }
-
-    #[tokio::test]
-    async fn soon_after_an_invalidation_the_latest_is_loaded() {
-        let cache = cache();
-        let seen = async |cache: &Aside| {
-            let load = |freshness| async move { Ok(Some(format!("{freshness:?}").into_bytes())) };
-            let answer = cache.get_or_load(Entry::new("tag", "key"), load).await;
-            answer.expect("loads").expect("is there").body.clone()
-        };
-        assert_eq!(&*seen(&cache).await, b"Any");
-        cache.invalidate("tag").await;
-        assert_eq!(&*seen(&cache).await, b"Latest");
-    }
-
-    #[tokio::test]
-    async fn what_a_list_brought_along_answers_for_its_items_unless_they_changed_since_or_shortly_before() {
-        let along = |cache: &Aside, began| {
-            let body = || Some(b"along".to_vec());
-            cache.keep_along(Entry::new("tag", "key"), began, body);
-        };
-        let (unchanged, changed, fresher) = (cache(), cache(), cache());
-        along(&unchanged, Instant::now());
-        assert_eq!(read(&unchanged, "loaded").await, "along");
-        let began = Instant::now();
-        changed.invalidate("tag").await;
-        along(&changed, began);
-        assert_eq!(read(&changed, "loaded").await, "loaded");
-        // A replica may be behind what was invalidated before the loading.
-        changed.invalidate("tag").await;
-        along(&changed, Instant::now());
-        assert_eq!(read(&changed, "loaded again").await, "loaded again");
-        assert_eq!(read(&fresher, "there").await, "there");
-        along(&fresher, Instant::now());
-        assert_eq!(read(&fresher, "loaded").await, "there");
-    }
-
-    #[tokio::test]
-    async fn what_is_not_there_and_what_fails_is_not_kept() {
-        let (cache, loads) = (cache(), Arc::new(AtomicU32::new(0)));
-        for _ in 0..2 {
-            let loads = Arc::clone(&loads);
-            let load = move |_| async move {
-                loads.fetch_add(1, Ordering::Relaxed);
-                Ok(None)
-            };
-            assert!(matches!(
-                cache.get_or_load(Entry::new("tag", "key"), load).await,
-                Ok(None)
-            ));
-        }
-        let failing = |_| async { Err(LoadError::Store(StoreError::NoFreeConnection)) };
-        assert!(cache.get_or_load(Entry::new("tag", "key"), failing).await.is_err());
-        assert_eq!(read(&cache, "one").await, "one");
-        assert_eq!(loads.load(Ordering::Relaxed), 2);
-    }
-}
+mod tests;

@@ -10,6 +10,7 @@ mod local;
 pub mod redis;
 pub mod sessions;
 mod stored;
+mod unsaid;
 
 /// Begins every key; changes with the format of what is kept, so that old and new servers do not read each other's.
 pub const PREFIX: &str = "pathfinder:2";

@@ -208,19 +208,19 @@ label! {
 
 /// The answers that occur in normal life: their series exist from the start.
 pub const USUAL_RESPONSES: &[(Method, Route, &[u16])] = &[
-    (Method::Get, Route::Tournaments, &[200, 400, 500, 503]),
+    (Method::Get, Route::Tournaments, &[200, 304, 400, 500, 503]),
     (
         Method::Post,
         Route::Tournaments,
         &[201, 400, 401, 413, 415, 422, 500, 503],
     ),
-    (Method::Get, Route::Tournament, &[200, 400, 404, 500, 503]),
+    (Method::Get, Route::Tournament, &[200, 304, 400, 404, 500, 503]),
     (Method::Patch, Route::Tournament, &[200, 401, 403, 404, 409, 422]),
     (Method::Post, Route::TournamentCancel, &[204, 401, 403, 404, 409]),
-    (Method::Get, Route::Registrations, &[200, 404]),
+    (Method::Get, Route::Registrations, &[200, 304, 404]),
     (Method::Post, Route::Registrations, &[200, 201, 401, 404, 409, 503]),
     (Method::Delete, Route::OwnRegistration, &[204, 401, 404, 409]),
-    (Method::Get, Route::Leaderboard, &[200, 404]),
+    (Method::Get, Route::Leaderboard, &[200, 304, 404]),
     (Method::Put, Route::Score, &[200, 401, 403, 404]),
     (Method::Post, Route::Users, &[201, 409, 422]),
     (Method::Get, Route::Me, &[200, 401]),

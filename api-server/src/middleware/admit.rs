@@ -1,6 +1,6 @@
 //! Who may come in, before anything is read or looked up: not the address that asks too often, and nobody while so many
 //! requests are in flight that one more would only wait. An honest 429 or 503 at once is the quickest help, before memory
-//! grows and before clients give up by themselves. Loopback has no budget: whoever asks from there runs beside this process.
+//! grows and before clients give up by themselves. Loopback has no budget: whoever asks from there runs beside this process. What a header says of loopback does not count.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {
         return Ok(());
     };
     let client: IpAddr = app.edge.trusted_proxies.client(peer.ip(), request.headers());
-    if client.is_loopback() {
+    if client == peer.ip().to_canonical() && client.is_loopback() {
         return Ok(());
     }
     limiter.take(budget_key(client), Instant::now()).map_err(|too_many| {

@@ -168,7 +168,8 @@ async fn order(payments: &Payments, task: &Task, stored: &StoredPayment) -> Resu
     Ok(payments.gateway.make_order(stored.id, amount, currency).await?)
 }
 
-/// The time is over. The gateway is asked before the seat is given away: its message may be late or lost.
+/// The time is over. The gateway is asked before the seat is given away, and where it was given up: its message may be late
+/// or lost, and what was paid belongs to somebody.
 async fn settle(
     app: &App,
     db: &Db,
@@ -176,7 +177,7 @@ async fn settle(
     (task, stored): (&Task, &StoredPayment),
 ) -> Result<(), TaskError> {
     let captured = match &stored.order {
-        Some(order) if stored.payment.state == PaymentState::Awaiting => {
+        Some(order) if matches!(stored.payment.state, PaymentState::Awaiting | PaymentState::Withdrawn) => {
             take_token(payments).await?;
             match payments.gateway.captured(order).await {
                 Ok(captured) => captured,

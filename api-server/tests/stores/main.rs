@@ -2,7 +2,11 @@
 //! packages postgresql and redis-server.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod edge;
+#[cfg(test)]
+mod lifecycle;
 #[cfg(test)]
 mod outage;
 #[cfg(test)]

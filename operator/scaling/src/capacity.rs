@@ -48,6 +48,20 @@ struct Run {
 }
 
 impl Capacity {
+    /// As another memory had learned it.
+    pub(crate) const fn known(learned: RequestsPerSecond) -> Self {
+        Self {
+            learned: Some(learned),
+            updated: None,
+            run: None,
+        }
+    }
+
+    /// What was learned, if anything was.
+    pub(crate) const fn learned(&self) -> Option<RequestsPerSecond> {
+        self.learned
+    }
+
     /// What one replica serves; more than 0.
     pub(crate) fn per_replica(&self, policy: &Policy) -> RequestsPerSecond {
         match (policy.latency_target(), self.learned) {

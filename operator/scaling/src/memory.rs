@@ -2,7 +2,8 @@
 //!
 //! Small, bounded, without a heap, and serialisable. An empty one is always safe: it starts from the floor as it is found,
 //! and nothing is lowered until it has seen one full window. It belongs to one cluster and one leader; whoever loses the
-//! lead drops it. All times in it are steady ones.
+//! lead drops it. What must outlive it, because another leader would decide otherwise without, is what a replica serves:
+//! `capacity` gives it and `knowing` takes it. All times in it are steady ones.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use crate::observation::Observation;
 use crate::plans::Calendar;
 use crate::policy::{Mode, Policy};
 use crate::signal::Signal;
-use crate::units::Replicas;
+use crate::units::{Replicas, RequestsPerSecond};
 use crate::window::Window;
 
 /// The state of one cluster's scaling between two decisions.
@@ -52,6 +53,18 @@ enum Floor {
 }
 
 impl Memory {
+    /// What one replica was found to serve in requests/s; `None` where nothing was learned.
+    pub fn capacity(&self) -> Option<RequestsPerSecond> {
+        self.capacity.learned()
+    }
+
+    /// The same memory, with what the memory of another leader had found. The policy bounds it as what is found here.
+    #[must_use]
+    pub fn knowing(mut self, capacity: Option<RequestsPerSecond>) -> Self {
+        self.capacity = capacity.map_or(self.capacity, Capacity::known);
+        self
+    }
+
     /// The times to decide by. A jump of the wall is a gap in the data.
     pub(crate) fn advance(&mut self, policy: &Policy, wall: Timestamp) -> Clock {
         let clock = match self.clock {

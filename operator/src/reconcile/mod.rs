@@ -18,6 +18,7 @@ use kube::{Resource, ResourceExt};
 use kube_runtime::{controller::Action, events::Recorder};
 use pathfinder_crds::{PathfinderCluster, Reason};
 use rand::{RngExt, distr::Alphanumeric};
+use tokio::sync::Semaphore;
 
 use crate::{
     build,
@@ -89,6 +90,8 @@ pub struct Context {
     pub monitoring: Arc<Monitoring>,
     /// Failed passes in a row, by resource.
     pub failures: Mutex<HashMap<ClusterId, u32>>,
+    /// One for each pass that may run, in all namespaces together.
+    pub places: Semaphore,
 }
 
 /// One pass over one resource.
@@ -96,6 +99,8 @@ pub struct Context {
 /// # Errors
 /// The verb that failed.
 pub async fn reconcile(resource: Arc<PathfinderCluster>, context: Arc<Context>) -> Result<Action, Error> {
+    // Never closed; and a pass more is better than none.
+    let _place = context.places.acquire().await.ok();
     let started = Instant::now();
     context.metrics.begun(&id(&resource));
     context.metrics.reconciles_running.inc();

@@ -3,7 +3,9 @@
 //! Pure. Words without figures that change at every tick: a condition that says the same is the same to the letter.
 
 use pathfinder_crds::{ConditionType, Reason};
-use pathfinder_scaling::{Effect, InvalidReason, Limit, MissingReason, Mode, Record, SignalName, Suspect, Verdict};
+use pathfinder_scaling::{
+    Direction, Effect, InvalidReason, Limit, MissingReason, Mode, Record, SignalName, Suspect, Verdict,
+};
 
 use crate::{
     cluster::{Cluster, Source},
@@ -204,6 +206,19 @@ fn limited(limits: &[Limit]) -> Finding {
         (
             Reason::AtMaximum,
             "the signals ask for more replicas than the namespace's ResourceQuota has room for: raise it, or lower the pods' requests",
+        )
+    } else if has(|limit| {
+        matches!(
+            limit,
+            Limit::StepUp { .. }
+                | Limit::Paused {
+                    direction: Direction::Up
+                }
+        )
+    }) {
+        (
+            Reason::IncreaseHeld,
+            "the signals ask for more; a pause of increases or scaleUp.maxPercent holds it",
         )
     } else if has(held) {
         (

@@ -4,7 +4,7 @@
 //! (how full PostgreSQL and Redis are). They are asked side by side: what goes wrong with one leaves the others as they
 //! are. Parts of one question are told apart by the label `signal`. Only checked names and our own text become PromQL.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::config::endpoint::{Endpoint, Histograms};
 
@@ -35,6 +35,8 @@ const JOB: &str = "job";
 // Names of the API's pods: `NAME-api-...`. Keeps other targets out of the answer.
 const PODS: &str = ".+-api-.+";
 const SHORTEST_WINDOW: Duration = Duration::from_secs(30);
+// With more namespaces than this they are not named: most of what is there is asked for then, and questions stay short.
+const MOST_NAMED: usize = 100;
 
 /// The three questions of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +49,18 @@ pub struct Questions {
     pub stores: String,
 }
 
+/// Whose pods an endpoint is asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope<'a> {
+    /// Where they are; empty for anywhere. A Prometheus may know the pods of a whole company.
+    pub namespaces: BTreeSet<&'a str>,
+    /// How many they are, at most: bounds the answer.
+    pub pods: usize,
+}
+
 /// The questions for an endpoint.
-pub fn questions(endpoint: &Endpoint) -> Questions {
-    let names = Names::of(endpoint);
+pub fn questions(endpoint: &Endpoint, scope: &Scope<'_>) -> Questions {
+    let names = Names::of(endpoint, scope);
     Questions {
         load: names.load(),
         durations: match endpoint.histograms {
@@ -88,12 +99,18 @@ struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of(endpoint: &'a Endpoint) -> Self {
+    fn of(endpoint: &'a Endpoint, scope: &Scope<'_>) -> Self {
         let labels = &endpoint.labels;
+        let named: Vec<String> = scope.namespaces.iter().map(|name| literal(name)).collect();
+        let within = if (1..=MOST_NAMED).contains(&named.len()) {
+            format!("{}=~{},", labels.namespace, string(&named.join("|")))
+        } else {
+            String::new()
+        };
         let four_scrapes = endpoint.scrape_interval.max(Duration::from_secs(1)) * 4;
         Self {
             endpoint,
-            pods: format!("{{{}=~\"{PODS}\"}}", labels.pod),
+            pods: format!("{{{within}{}=~\"{PODS}\"}}", labels.pod),
             by: format!("by ({}, {})", labels.namespace, labels.pod),
             last_two: format!("[{}s]", four_scrapes.as_secs()),
             window: format!("[{}s]", four_scrapes.max(SHORTEST_WINDOW).as_secs()),
@@ -205,7 +222,10 @@ mod tests {
     #[case(15, 60, 60)]
     #[case(60, 240, 240)]
     fn windows_hold_at_least_two_samples(#[case] scrape: u64, #[case] last_two: u64, #[case] window: u64) {
-        let asked = questions(&endpoint(&format!("scrapeIntervalSeconds: {scrape}")));
+        let asked = questions(
+            &endpoint(&format!("scrapeIntervalSeconds: {scrape}")),
+            &Scope::default(),
+        );
         assert!(asked.load.contains(&format!("[{last_two}s]")), "{}", asked.load);
         assert!(asked.durations.contains(&format!("[{window}s]")), "{}", asked.durations);
         assert!(asked.stores.contains(&format!("[{window}s]")), "{}", asked.stores);
@@ -213,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_part_is_in_its_question() {
-        let asked = questions(&endpoint(""));
+        let asked = questions(&endpoint(""), &Scope::default());
         for (text, names) in [
             (&asked.load, [RATE, UP, SAMPLED]),
             (&asked.stores, [CONNECTIONS, POSTGRES, REDIS]),
@@ -231,9 +251,10 @@ mod tests {
     #[case("Classic")]
     #[case("Native")]
     fn the_endpoints_own_names_are_used_everywhere(#[case] histograms: &str) {
-        let asked = questions(&endpoint(&format!(
+        let settings = format!(
             "histograms: {histograms}, labels: {{namespace: k8s_ns, pod: k8s_pod}}, metrics: {{requests: app_total, durations: app_seconds}}"
-        )));
+        );
+        let asked = questions(&endpoint(&settings), &Scope::default());
         for text in [&asked.load, &asked.durations, &asked.stores] {
             assert!(
                 text.contains("(k8s_ns, k8s_pod") && text.contains("k8s_pod=~"),
@@ -243,9 +264,27 @@ mod tests {
         }
     }
 
+    fn within(namespaces: &[&str]) -> String {
+        let scope = Scope {
+            namespaces: namespaces.iter().copied().collect(),
+            pods: 0,
+        };
+        questions(&endpoint(""), &scope).durations
+    }
+
+    #[test]
+    fn the_pods_of_other_namespaces_are_not_asked_for_unless_there_are_too_many_to_be_named() {
+        let text = within(&["blue", "a.b"]);
+        assert!(text.contains(r#"{namespace=~"a\\.b|blue",pod=~".+-api-.+"}"#), "{text}");
+        let names: Vec<String> = (0..=MOST_NAMED).map(|number| format!("n{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert!(within(&names[1..]).contains("namespace=~"));
+        assert!(!within(&names).contains("namespace=~"));
+    }
+
     #[test]
     fn a_native_histogram_is_cut_at_every_bound_and_counted_once() {
-        let text = questions(&endpoint("histograms: Native")).durations;
+        let text = questions(&endpoint("histograms: Native"), &Scope::default()).durations;
         assert_eq!(text.matches("histogram_fraction(").count(), NATIVE_BOUNDS.len());
         assert_eq!(text.matches("histogram_count(").count(), 1);
         let bounds: Vec<f64> = NATIVE_BOUNDS.iter().map(|bound| bound.parse().unwrap()).collect();

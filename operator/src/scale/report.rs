@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{ResourceExt, api::ApiResource};
 use pathfinder_crds::{ConditionType, PathfinderCluster, ScalingStatus, SignalStatus, SignalVerdict};
-use pathfinder_scaling::{Record, SignalName, SignalRow, Verdict};
+use pathfinder_scaling::{Record, RequestsPerSecond, SignalName, SignalRow, Verdict};
 use serde_json::json;
 
 use crate::{
@@ -24,13 +24,14 @@ pub const SCALING: [ConditionType; 5] = [
     ConditionType::ScaleConflict,
 ];
 
-/// The record as status shows it.
-pub fn scaling_status(record: &Record) -> ScalingStatus {
+/// The record as status shows it, and what a replica was found to serve.
+pub fn scaling_status(record: &Record, capacity: Option<RequestsPerSecond>) -> ScalingStatus {
     ScalingStatus {
         replicas: count(record.result),
         previous: count(record.previous),
         why: record.sentence(),
         time: Time(status::whole_seconds(record.at)),
+        capacity_per_replica: capacity.map(|found| rounded(found.get())),
         signals: record.signals.iter().map(signal).collect(),
         limits: record.limits.iter().map(|limit| limit.name().to_owned()).collect(),
     }
@@ -220,7 +221,7 @@ mod tests {
         #[case] steady: Steady,
         #[case] news: bool,
     ) {
-        let shown = shown.map(|signal| scaling_status(&record(signal, 2)));
+        let shown = shown.map(|signal| scaling_status(&record(signal, 2), None));
         assert_eq!(is_news(shown.as_ref(), &record(now, 2), steady), news);
     }
 }

@@ -13,8 +13,8 @@ use std::{
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use kube_runtime::events::Recorder;
 use pathfinder_crds::{MetricsSource, PathfinderCluster};
-use pathfinder_scaling::Memory;
-use tokio::task::JoinSet;
+use pathfinder_scaling::{Memory, RequestsPerSecond};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
         past::{Archive, Past},
         pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
         prometheus::Endpoints,
+        query::Scope,
         reading::Settling,
         sample::{Answer, Look},
         state::Known,
@@ -154,12 +155,23 @@ const UNDEFINED_INTERVAL: Duration = Duration::from_secs(5);
 
 const FORGET_EVERY: Duration = Duration::from_secs(5);
 
+/// Why the scaling loop ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Pods cannot be asked.
+    #[error(transparent)]
+    Scrape(#[from] scrape::Error),
+    /// One of its loops panicked.
+    #[error("a round failed: {0}")]
+    Failed(#[from] JoinError),
+}
+
 impl Scaler {
     /// Looks at every cluster again and again until `stop`; those of Prometheus every `interval`.
     ///
     /// # Errors
-    /// When no client for asking pods can be made.
-    pub async fn run(self, interval: Duration, stop: CancellationToken) -> Result<(), scrape::Error> {
+    /// When no client for asking pods can be made, or a loop panicked.
+    pub async fn run(self, interval: Duration, stop: CancellationToken) -> Result<(), Error> {
         let scaler = Arc::new(self);
         let mut loops = JoinSet::new();
         let names = scaler.endpoints.names();
@@ -175,7 +187,9 @@ impl Scaler {
             loops.spawn(scaler.clone().rounds((group, scraper), interval, stop.clone()));
         }
         loops.spawn(scaler.clone().forget(stop));
-        while loops.join_next().await.is_some() {}
+        while let Some(ended) = loops.join_next().await {
+            ended?;
+        }
         Ok(())
     }
 
@@ -219,8 +233,11 @@ impl Scaler {
 
     async fn ask(&self, name: &str, scraper: &Scraper, clusters: &[Pair]) -> Heard {
         let view = self.caches.view();
-        let pods = clusters.iter().map(|(_, it)| view.api_pods(&it.id).len()).sum();
-        let look = self.endpoints.ask(name, pods).await;
+        let scope = Scope {
+            namespaces: clusters.iter().map(|(_, it)| it.id.namespace.as_str()).collect(),
+            pods: clusters.iter().map(|(_, it)| view.api_pods(&it.id).len()).sum(),
+        };
+        let look = self.endpoints.ask(name, &scope).await;
         match &look.answer {
             Answer::Unreachable(why) => Heard {
                 asked: Asked::PodsInstead(why.clone()),
@@ -252,6 +269,7 @@ impl Scaler {
         if carried.uid != cluster.owner.uid {
             *carried = Carried {
                 uid: cluster.owner.uid.clone(),
+                memory: Memory::default().knowing(found_before(resource)),
                 ..Carried::default()
             };
         }
@@ -294,6 +312,12 @@ async fn ask_pods(scraper: &Scraper, clusters: &[Pair], view: &View) -> Answer {
     });
     let targets: Vec<Target> = targets.collect();
     Answer::Samples(scraper.look(&targets).await)
+}
+
+// What a replica was found to serve by who led before.
+fn found_before(resource: &PathfinderCluster) -> Option<RequestsPerSecond> {
+    let scaling = resource.status.as_ref()?.scaling.as_ref()?;
+    RequestsPerSecond::new(scaling.capacity_per_replica?).ok()
 }
 
 fn id(resource: &PathfinderCluster) -> Option<ClusterId> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube_runtime::events::{Event, EventType, Recorder};
 use pathfinder_crds::{ConditionType, PathfinderCluster, Reason};
-use pathfinder_scaling::{Action, Decision};
+use pathfinder_scaling::{Action, Decision, Replicas, RequestsPerSecond};
 
 use crate::{
     client::Writer,
@@ -34,6 +34,35 @@ pub struct Told {
     look: Option<(bool, Instant)>,
     // What was found and not told yet, and since when it has been found.
     waiting: BTreeMap<ConditionType, (Reason, Instant)>,
+    // The last change of the floor that no event told of yet.
+    moved: Option<Moved>,
+}
+
+// Where the floor was moved, and why.
+struct Moved {
+    floor: Replicas,
+    why: String,
+}
+
+/// Whether what was decided was ordered, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordered {
+    /// It was, or there was nothing to order.
+    Yes,
+    /// It could not be written: the next tick tries again.
+    Failed,
+}
+
+/// What may be told of one tick.
+pub struct News<'a> {
+    /// The decision.
+    pub decision: &'a Decision,
+    /// Whether it was ordered.
+    pub ordered: Ordered,
+    /// What one replica was found to serve.
+    pub capacity: Option<RequestsPerSecond>,
+    /// The conditions of scaling.
+    pub found: Vec<Finding>,
 }
 
 impl Told {
@@ -90,19 +119,26 @@ pub struct Teller<'a> {
 
 impl Teller<'_> {
     /// Tells what is news in a decision; writes nothing when nothing is.
-    pub async fn tell(
-        &self,
-        told: &mut Told,
-        resource: &PathfinderCluster,
-        (cluster, decision, found): (&Cluster, &Decision, Vec<Finding>),
-    ) {
+    pub async fn tell(&self, told: &mut Told, resource: &PathfinderCluster, cluster: &Cluster, news: News<'_>) {
+        let News {
+            decision,
+            ordered,
+            capacity,
+            found,
+        } = news;
         let record = &decision.record;
+        if decision.action != Action::Hold && ordered == Ordered::Yes {
+            told.moved = Some(Moved {
+                floor: decision.floor,
+                why: record.sentence(),
+            });
+        }
         let before = told.written.clone().unwrap_or_else(|| ScaleReport::of(resource));
         let present = Instant::now();
         let findings = told.lasting(found, &before.conditions, present);
         let fresh = report::sees_load(record);
         let news = report::is_news(before.scaling.as_ref(), record, told.steady(fresh, present));
-        let changed = news.then(|| report::scaling_status(record));
+        let changed = news.then(|| report::scaling_status(record, capacity));
         let next = before.next(&findings, changed, (cluster.generation, self.now));
         if before == next {
             told.written = Some(next);
@@ -110,7 +146,7 @@ impl Teller<'_> {
         }
         match report::write(self.writer, resource, &next).await {
             Ok(()) => {
-                self.announce(resource, (&before, &next), decision).await;
+                self.announce(resource, (&before, &next), told.moved.take()).await;
                 told.written = Some(next);
             }
             Err(error) => tracing::warn!(cluster = %cluster.id, %error, "the decision could not be reported"),
@@ -122,12 +158,11 @@ impl Teller<'_> {
         &self,
         resource: &PathfinderCluster,
         (before, next): (&ScaleReport, &ScaleReport),
-        decision: &Decision,
+        moved: Option<Moved>,
     ) {
-        if decision.action != Action::Hold {
+        if let Some(Moved { floor, why }) = moved {
             // Events of one reason and action are folded into one; each number is an event of its own.
-            let action = format!("ScaleTo{}", decision.floor);
-            let scaled = event(EventType::Normal, "Scaled", &decision.record.sentence(), &action);
+            let scaled = event(EventType::Normal, "Scaled", &why, &format!("ScaleTo{floor}"));
             publish(self.recorder, resource, scaled).await;
         }
         for type_ in ANNOUNCED {

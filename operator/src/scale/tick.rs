@@ -26,7 +26,7 @@ use crate::{
         orders::{self, Orders, orders},
         rounds::{Asked, Carried, Heard, Scaler},
         sample::Answer,
-        tell::Teller,
+        tell::{News, Ordered, Teller},
     },
 };
 
@@ -84,9 +84,7 @@ impl Scaler {
             (decision.floor, seen(&autoscaler, &looked.observation)),
         );
         let leaving = leaving(&orders, (&pods, &heard.look.answer), &looked);
-        if let Err(error) = self.order((cluster, &decision), (&autoscaler, orders), leaving).await {
-            tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
-        }
+        let ordered = self.order((cluster, &decision), (&autoscaler, orders), leaving).await;
         let seen = findings::Seen {
             record: &decision.record,
             heard,
@@ -95,18 +93,18 @@ impl Scaler {
             conflict: conflict.as_ref(),
             slow_pod: looked.slow_pod.as_deref(),
         };
-        let found = findings::findings(cluster, &seen);
-        self.teller(now)
-            .tell(&mut carried.told, resource, (cluster, &decision, found))
-            .await;
-    }
-
-    fn teller(&self, now: Timestamp) -> Teller<'_> {
-        Teller {
+        let news = News {
+            decision: &decision,
+            ordered,
+            capacity: carried.memory.capacity(),
+            found: findings::findings(cluster, &seen),
+        };
+        let teller = Teller {
             writer: &self.writer,
             recorder: &self.recorder,
             now,
-        }
+        };
+        teller.tell(&mut carried.told, resource, cluster, news).await;
     }
 
     async fn ask_own(&self, cluster: &Cluster) -> Own {
@@ -130,13 +128,31 @@ impl Scaler {
 
     async fn order(
         &self,
+        of: (&Cluster, &Decision),
+        orders: (&HorizontalPodAutoscaler, Orders),
+        leaving: Vec<(String, i32)>,
+    ) -> Ordered {
+        let (cluster, _) = of;
+        for (pod, cost) in leaving {
+            // Who goes first is a wish; that somebody goes is not.
+            if let Err(error) = actuate::set_deletion_cost(&self.writer, &cluster.id, (&pod, cost)).await {
+                tracing::warn!(cluster = %cluster.id, %error, "any pod may be the first to go");
+            }
+        }
+        match self.write(of, orders).await {
+            Ok(()) => Ordered::Yes,
+            Err(error) => {
+                tracing::warn!(cluster = %cluster.id, %error, "an order could not be written; the next tick tries again");
+                Ordered::Failed
+            }
+        }
+    }
+
+    async fn write(
+        &self,
         (cluster, decision): (&Cluster, &Decision),
         (autoscaler, orders): (&HorizontalPodAutoscaler, Orders),
-        leaving: Vec<(String, i32)>,
     ) -> Result<(), CallError> {
-        for (pod, cost) in leaving {
-            actuate::set_deletion_cost(&self.writer, &cluster.id, (&pod, cost)).await?;
-        }
         let uid = autoscaler.metadata.uid.as_deref().unwrap_or_default();
         if let Some(bounds) = orders.bounds {
             actuate::set_bounds(&self.writer, &cluster.id, (uid, bounds)).await?;

@@ -63,6 +63,10 @@ pub fn inflict(fault: Fault, node: &str) -> anyhow::Result<()> {
 fn known(paths: &Paths, engine: Engine, node: &str) -> anyhow::Result<()> {
     let nodes = mend::nodes(paths, engine);
     anyhow::ensure!(
+        !nodes.is_empty(),
+        "there is no cluster; start one with: cargo dev cluster up"
+    );
+    anyhow::ensure!(
         nodes.iter().any(|name| name == node),
         "there is no node {node}; there are: {}",
         nodes.join(", ")

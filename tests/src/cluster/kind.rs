@@ -28,10 +28,11 @@ const MEND: Duration = Duration::from_secs(90);
 const DELETE: Duration = Duration::from_secs(120);
 
 // What belongs to a cluster in the state folder.
-const STATE: [&str; 9] = [
+const STATE: [&str; 10] = [
     "kubeconfig",
     "audit-policy.yaml",
     "kind.yaml",
+    "addons.yaml",
     "loaded.json",
     "audit",
     "run",
@@ -87,7 +88,14 @@ pub fn lock(paths: &Paths) -> anyhow::Result<File> {
 pub fn up(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     let _lock = lock(paths)?;
     let engine = wanted.engine;
+    let remembered = Engine::current(paths);
+    anyhow::ensure!(
+        remembered == engine || !status(paths, remembered).up,
+        "a cluster runs with {}: cargo dev cluster down first, or leave --engine out",
+        remembered.program()
+    );
     let there = status(paths, engine);
+    refuse_other_size(&there, (wanted, mend::nodes(paths, engine).len()))?;
     let whole = there.up && there.ready.len() == wanted.nodes && there.not_ready.is_empty();
     // A node that was lost a moment ago still says Ready: the engine knows better.
     if whole && mend::all_run(paths, engine, &there.ready) && addons::ready(engine) {
@@ -105,6 +113,18 @@ pub fn up(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
     }
     network::route(engine)?;
     addons::ensure(paths, engine)
+}
+
+// A whole cluster is somebody's: it is never removed for one of another size.
+fn refuse_other_size(there: &Status, (wanted, nodes): (Wanted, usize)) -> anyhow::Result<()> {
+    let ready = there.ready.len();
+    let is_whole = there.up && there.not_ready.is_empty() && ready == nodes && ready > 0;
+    anyhow::ensure!(
+        !is_whole || ready == wanted.nodes,
+        "a cluster of {ready} nodes runs, and {} are wanted: cargo dev cluster down first",
+        wanted.nodes
+    );
+    Ok(())
 }
 
 // A cluster that cannot be mended is made again: that always works, and costs a minute.
@@ -287,4 +307,41 @@ pub fn answers(engine: Engine) -> bool {
     let mut command = engine.inside("kubectl");
     command.args(["get", "--raw", "/readyz", "--request-timeout=2s"]);
     works(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there(ready: usize, not_ready: usize) -> Status {
+        let names = |count: usize| (0..count).map(|number| format!("node{number}")).collect();
+        Status {
+            up: ready + not_ready > 0,
+            ready: names(ready),
+            not_ready: names(not_ready),
+            kubeconfig: String::new(),
+        }
+    }
+
+    fn refused(there: &Status, nodes: usize) -> Option<String> {
+        let wanted = Wanted {
+            nodes: 3,
+            engine: Engine::Podman,
+        };
+        let checked = refuse_other_size(there, (wanted, nodes));
+        checked.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_whole_cluster_of_another_size_is_left_alone_and_what_is_broken_is_not() {
+        assert_eq!(refused(&there(3, 0), 3), None);
+        assert_eq!(
+            refused(&there(5, 0), 5).unwrap(),
+            "a cluster of 5 nodes runs, and 3 are wanted: cargo dev cluster down first"
+        );
+        // One that lost a node, one whose creation was ended, none.
+        assert_eq!(refused(&there(4, 1), 5), None);
+        assert_eq!(refused(&there(1, 0), 2), None);
+        assert_eq!(refused(&there(0, 0), 0), None);
+    }
 }

@@ -6,6 +6,7 @@ mod person;
 mod postgres;
 mod redis;
 mod server;
+mod stack;
 
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File};
@@ -23,6 +24,7 @@ pub(crate) use person::{PASSWORD, Person};
 pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 pub(crate) use server::{Server, run};
+pub(crate) use stack::{LIST, Stack, in_flight, path_of, problem, read};
 
 /// Long enough for a busy machine; every wait ends long before when it works.
 const WAIT: Duration = Duration::from_mins(1);

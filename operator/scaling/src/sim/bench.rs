@@ -28,6 +28,9 @@ use crate::sim::{
 /// `scaling.objective` of who sets nothing.
 pub const DEFAULT_OBJECTIVE: f64 = 0.999;
 
+/// The setting of ours that differs from its default in its sensing alone: as Knative, it asks the pods themselves.
+pub const READ_DIRECTLY: &str = "source=Pods";
+
 /// Traces of at least this length are run with and without a forecast: it needs days to learn from.
 pub const FORECAST_SECONDS: u32 = 3 * 86_400;
 

@@ -16,8 +16,9 @@ mod front;
 use serde::Serialize;
 
 use crate::sim::{
-    bench::{Policy, Row},
+    bench::{Policy, READ_DIRECTLY, Row},
     goals::front::{Front, Point, ratio},
+    sensors::Sensing,
 };
 
 /// Whether a goal is reached.
@@ -72,11 +73,20 @@ const FORECAST: (f64, f64) = (0.8, 1.0);
 pub fn goals(rows: &[Row], calm: &[String]) -> Vec<Goal> {
     let cells = cells(rows);
     vec![
-        against_defaults(&cells),
-        against_any_setting(&cells),
+        against_defaults(&cells, Sensing::Prometheus),
+        against_any_setting(&cells, Sensing::Prometheus),
         against_the_front(&cells),
         against_the_clairvoyant(&cells, calm),
         with_and_without_forecast(&cells),
+    ]
+}
+
+/// The goals of our default against peers, where ours reads the pods itself as Knative does: what of the misses is sensing.
+pub fn goals_read_directly(rows: &[Row]) -> Vec<Goal> {
+    let cells = cells(rows);
+    vec![
+        against_defaults(&cells, Sensing::Direct),
+        against_any_setting(&cells, Sensing::Direct),
     ]
 }
 
@@ -122,9 +132,21 @@ impl<'a> Cell<'a> {
     }
 
     fn ours(&self, forecast: Forecast) -> impl Iterator<Item = &'a Row> {
-        self.rows.iter().copied().filter(move |row| {
-            row.policy == Policy::Ours && (forecast == Forecast::Off) == row.setting.ends_with("forecast=off")
+        self.rows.iter().copied().filter(move |row| match forecast {
+            Forecast::On => row.is_of_the_sweep(),
+            Forecast::Off => row.policy == Policy::Ours && row.setting.ends_with("forecast=off"),
         })
+    }
+
+    fn ours_by(&self, sensing: Sensing) -> Option<&'a Row> {
+        match sensing {
+            Sensing::Prometheus => self.default_of(Policy::Ours),
+            Sensing::Direct => self
+                .rows
+                .iter()
+                .copied()
+                .find(|row| row.policy == Policy::Ours && row.setting == READ_DIRECTLY),
+        }
     }
 
     fn named(&self, figure: &str) -> String {
@@ -138,10 +160,10 @@ enum Forecast {
     Off,
 }
 
-fn against_defaults(cells: &[Cell<'_>]) -> Goal {
+fn against_defaults(cells: &[Cell<'_>], sensing: Sensing) -> Goal {
     let mut misses = Vec::new();
     for cell in cells {
-        let Some(ours) = cell.default_of(Policy::Ours) else {
+        let Some(ours) = cell.ours_by(sensing) else {
             continue;
         };
         let beaten = Policy::PEERS
@@ -154,7 +176,7 @@ fn against_defaults(cells: &[Cell<'_>]) -> Goal {
         what: "ours at its default worse in both violations and replica-hours than a peer's own default",
         wanted: "in no cell",
         found: format!("{} of {} cells", cells_of(&misses), cells.len()),
-        verdict: measured(cells, misses.is_empty()),
+        verdict: measured(cells, sensing, misses.is_empty()),
         misses,
     }
 }
@@ -169,10 +191,10 @@ fn cells_of(misses: &[String]) -> usize {
     cells.len()
 }
 
-fn measured(cells: &[Cell<'_>], reached: bool) -> Verdict {
+fn measured(cells: &[Cell<'_>], sensing: Sensing, reached: bool) -> Verdict {
     let any = cells
         .iter()
-        .any(|cell| cell.default_of(Policy::Ours).is_some() && cell.peers().next().is_some());
+        .any(|cell| cell.ours_by(sensing).is_some() && cell.peers().next().is_some());
     if any {
         Verdict::of(reached)
     } else {
@@ -192,11 +214,11 @@ fn compared(ours: &Row, other: &Row) -> String {
     )
 }
 
-fn against_any_setting(cells: &[Cell<'_>]) -> Goal {
+fn against_any_setting(cells: &[Cell<'_>], sensing: Sensing) -> Goal {
     let misses: Vec<String> = cells
         .iter()
         .filter_map(|cell| {
-            let ours = cell.default_of(Policy::Ours)?;
+            let ours = cell.ours_by(sensing)?;
             let beaten: Vec<&Row> = cell
                 .peers()
                 .filter(|peer| Point::of(ours).is_worse_in_both_than(Point::of(peer)))
@@ -213,7 +235,7 @@ fn against_any_setting(cells: &[Cell<'_>]) -> Goal {
         what: "ours at its default worse in both than some setting of the peers' grids, chosen in hindsight",
         wanted: "in at most 10 % of cells",
         found: format!("{} of {} cells", misses.len(), cells.len()),
-        verdict: measured(cells, reached),
+        verdict: measured(cells, sensing, reached),
         misses,
     }
 }

@@ -9,17 +9,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Decision, ForecastUse, Memory, Observation, Policy, PolicyError, PolicyInput, Replicas, Rollout, Signal, decide,
+    Action, Decision, ForecastUse, Memory, Observation, Policy, PolicyError, PolicyInput, Replicas, RequestsPerSecond,
+    Rollout, Signal, decide,
     sim::{
         contenders::cpu_proposal,
         peers::hpa::{Behavior, Hpa},
         plant::{SERVICE_SECONDS, TARGET_SECONDS},
         run::{Autoscaler, Bounds, World},
-        sensors,
+        sensors::Sensing,
     },
 };
 
-/// Seconds between two decisions.
+/// Seconds between two decisions by Prometheus.
 pub const TICK_SECONDS: u32 = 5;
 
 /// `averageUtilization` of the HPA above the floor, in percent of what one saturated pod uses.
@@ -54,6 +55,8 @@ pub struct OursSetting {
     pub pod_start_seconds: u32,
     /// `scaling.scaleDown.cooldownSeconds`, where the spec has it.
     pub scale_down_cooldown: Option<Duration>,
+    /// `scaling.metrics.source`.
+    pub sensing: Sensing,
 }
 
 impl OursSetting {
@@ -65,6 +68,7 @@ impl OursSetting {
             forecast: usual.forecast,
             pod_start_seconds,
             scale_down_cooldown: usual.scale_down_cooldown,
+            sensing: Sensing::default(),
         }
     }
 
@@ -81,6 +85,7 @@ impl OursSetting {
             forecast: self.forecast,
             pod_start: Duration::from_secs(u64::from(self.pod_start_seconds)),
             scale_down_cooldown: self.scale_down_cooldown,
+            scrape_interval: self.sensing.period(),
             ..PolicyInput::default()
         })
     }
@@ -90,9 +95,12 @@ impl OursSetting {
 #[derive(Debug)]
 pub struct Ours {
     policy: Policy,
+    sensing: Sensing,
     memory: Memory,
     hpa: Hpa,
     floor: Option<Replicas>,
+    // In the status of the resource, where the next leader finds it: written with every change of the floor.
+    told: Option<RequestsPerSecond>,
     seen: Option<Observation>,
     last: Option<Decision>,
 }
@@ -103,18 +111,23 @@ impl Ours {
     /// # Errors
     /// What is wrong with the setting.
     pub fn new(setting: OursSetting, bounds: Bounds) -> Result<Self, Vec<PolicyError>> {
-        Ok(Self::with(setting.policy(bounds)?, bounds))
+        Ok(Self {
+            sensing: setting.sensing,
+            ..Self::with(setting.policy(bounds)?, bounds)
+        })
     }
 
-    /// Ours with this policy.
+    /// Ours with this policy, by Prometheus.
     pub fn with(policy: Policy, bounds: Bounds) -> Self {
         let mut behavior = Behavior::default();
         behavior.scale_down.stabilization_seconds = HPA_WINDOW_SECONDS;
         Self {
             policy,
+            sensing: Sensing::Prometheus,
             memory: Memory::default(),
             hpa: Hpa::new(bounds.min, bounds.max, behavior),
             floor: None,
+            told: None,
             seen: None,
             last: None,
         }
@@ -136,9 +149,9 @@ impl Ours {
 
     /// What is read at `now` where nothing is wrong.
     fn read(&self, now: u32, world: &World<'_>) -> Observation {
-        let age = Duration::from_secs(u64::from(sensors::age(now)));
-        // The slope between the last two scrapes.
-        let load = Signal::classify(sensors::rate(world.load, now, 2 * sensors::SCRAPE_SECONDS), age, OLDEST);
+        let (rate, age) = self.sensing.load(world.load, now);
+        let age = Duration::from_secs(u64::from(age));
+        let load = Signal::classify(rate, age, OLDEST);
         let replicas = Replicas::new;
         Observation {
             latency: Some(Signal::classify(latency(now, world), age, OLDEST)),
@@ -161,10 +174,16 @@ pub(crate) fn latency(now: u32, world: &World<'_>) -> f64 {
 }
 
 impl Ours {
-    /// The floor that stands at `now`: decided anew, unless there is nobody to decide.
+    /// The floor that stands at `now`: decided anew when that is due, unless there is nobody to decide.
     fn floor(&mut self, now: u32, world: &World<'_>) -> Replicas {
+        if let Some(floor) = self
+            .floor
+            .filter(|_| !now.is_multiple_of(self.sensing.period_seconds()))
+        {
+            return floor;
+        }
         if world.faults.operator_is_gone(now) {
-            self.memory = Memory::default();
+            self.memory = Memory::default().knowing(self.told);
             (self.seen, self.last) = (None, None);
             return self.floor.unwrap_or(self.policy.min_replicas());
         }
@@ -173,6 +192,9 @@ impl Ours {
         let wall = BEGINNING + Duration::from_secs(u64::from(now)) + ahead;
         let (decision, memory) = decide(&self.policy, std::mem::take(&mut self.memory), &observation, wall);
         self.memory = memory;
+        if decision.action != Action::Hold {
+            self.told = self.memory.capacity();
+        }
         let floor = decision.floor;
         self.floor = Some(floor);
         (self.seen, self.last) = (Some(observation), Some(decision));
@@ -195,7 +217,11 @@ impl Autoscaler for Ours {
     }
 
     fn period_seconds(&self) -> u32 {
-        TICK_SECONDS
+        match self.sensing {
+            // The HPA's passes fall on decisions.
+            Sensing::Prometheus => TICK_SECONDS,
+            Sensing::Direct => 1,
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
         peers::hpa::{Behavior, Hpa},
         plant::{PER_REPLICA, Plant},
         run::{Bounds, Past, World},
+        sensors::Sensing,
     },
 };
 
@@ -41,41 +42,6 @@ const SEEDS: [u64; 4] = [1, 2, 3, 4];
 
 /// Times are counted in these.
 const HALVES_PER_SECOND: u32 = 2;
-
-/// How a load is seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Sensing {
-    /// Prometheus scrapes every 5 s, and every 5 s somebody decides.
-    Prometheus,
-    /// Pods are read every 2 s, and every 2 s somebody decides.
-    Direct,
-}
-
-impl Sensing {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Prometheus, Self::Direct];
-
-    /// Seconds between two scrapes, and between two decisions.
-    pub fn period_seconds(self) -> u32 {
-        match self {
-            Self::Prometheus => 5,
-            Self::Direct => 2,
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Prometheus => "Prometheus, 5 s",
-            Self::Direct => "direct, 2 s",
-        }
-    }
-
-    fn halves(self) -> u32 {
-        self.period_seconds() * HALVES_PER_SECOND
-    }
-}
 
 /// Whether the spec has a latency target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -145,15 +111,15 @@ pub fn reactions() -> Result<Vec<Reaction>, Vec<PolicyError>> {
 /// # Errors
 /// What is wrong with our policy.
 pub fn reaction(sensing: Sensing, target: Target, pod_start_seconds: u32) -> Result<Reaction, Vec<PolicyError>> {
-    let policy = policy(target, pod_start_seconds)?;
+    let policy = policy(sensing, target, pod_start_seconds)?;
     let (mut seconds, mut overshoots) = (Vec::new(), Vec::new());
     for seed in SEEDS {
         let load = load(seed);
-        for scrape_phase in 0..sensing.halves() {
-            for decision_phase in 0..sensing.halves() {
+        for scrape_phase in 0..halves(sensing) {
+            for decision_phase in 0..halves(sensing) {
                 let trial = Trial {
                     load: &load,
-                    period: sensing.halves(),
+                    period: halves(sensing),
                     phases: (scrape_phase, decision_phase),
                     pod_start_seconds,
                 };
@@ -177,18 +143,30 @@ pub fn reaction(sensing: Sensing, target: Target, pod_start_seconds: u32) -> Res
     })
 }
 
+/// The period of scrapes and decisions in half seconds.
+fn halves(sensing: Sensing) -> u32 {
+    sensing.period_seconds() * HALVES_PER_SECOND
+}
+
 /// What serves the step well by the user's word.
 fn full() -> f64 {
     (AFTER / PER_REPLICA).ceil()
 }
 
-fn policy(target: Target, pod_start_seconds: u32) -> Result<Policy, Vec<PolicyError>> {
+fn policy(sensing: Sensing, target: Target, pod_start_seconds: u32) -> Result<Policy, Vec<PolicyError>> {
     match target {
-        Target::HalfASecond => OursSetting::default_at(pod_start_seconds).policy(BOUNDS),
+        Target::HalfASecond => {
+            let setting = OursSetting {
+                sensing,
+                ..OursSetting::default_at(pod_start_seconds)
+            };
+            setting.policy(BOUNDS)
+        }
         Target::None => Policy::parse(PolicyInput {
             min_replicas: BOUNDS.min,
             max_replicas: BOUNDS.max,
             pod_start: Duration::from_secs(u64::from(pod_start_seconds)),
+            scrape_interval: sensing.period(),
             ..PolicyInput::default()
         }),
     }

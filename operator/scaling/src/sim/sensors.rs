@@ -3,6 +3,10 @@
 //! Requests are counted when they arrive (at the balancer or as in-flight requests), not when they are answered: an
 //! overloaded API would otherwise hide its own load. Nobody sees what has not been scraped yet.
 
+use std::time::Duration;
+
+use serde::Serialize;
+
 use crate::sim::{load::Load, plant::SATURATION, run::World};
 
 /// Seconds between two scrapes of Prometheus: the same for everybody who asks it.
@@ -10,6 +14,59 @@ pub const SCRAPE_SECONDS: i64 = 5;
 
 /// When scrapes happen within their interval; ticks of autoscalers happen at its beginning, so samples are 2 s old.
 const SCRAPE_PHASE: i64 = 3;
+
+/// When pods are read directly, within the interval of that: the sample is as old as one that is fetched and not yet read.
+const READ_PHASE: i64 = 1;
+
+/// How our operator sees the load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sensing {
+    /// `metrics.source: Prometheus`: it scrapes every 5 s, and every 5 s somebody decides.
+    #[default]
+    Prometheus,
+    /// `metrics.source: Pods`: they are read every 2 s, and every 2 s somebody decides.
+    Direct,
+}
+
+impl Sensing {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Prometheus, Self::Direct];
+
+    /// Seconds between two scrapes, and between two decisions.
+    pub fn period_seconds(self) -> u32 {
+        match self {
+            Self::Prometheus => 5,
+            Self::Direct => 2,
+        }
+    }
+
+    /// The same as a duration.
+    pub fn period(self) -> Duration {
+        Duration::from_secs(u64::from(self.period_seconds()))
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Prometheus => "Prometheus, 5 s",
+            Self::Direct => "direct, 2 s",
+        }
+    }
+
+    /// The load at the beginning of second `now` in requests/s, and how many seconds old it is: the slope between the last two
+    /// scrapes.
+    pub fn load(self, load: &Load, now: u32) -> (f64, u32) {
+        match self {
+            Self::Prometheus => (rate(load, now, 2 * SCRAPE_SECONDS), age(now)),
+            Self::Direct => {
+                let (now, period) = (i64::from(now), i64::from(self.period_seconds()));
+                let last = (now - READ_PHASE).div_euclid(period) * period + READ_PHASE;
+                (load.mean(last - period, last), whole(now - last))
+            }
+        }
+    }
+}
 
 /// `sum(rate(...[window]))` at the beginning of second `now`, in requests/s: the slope between the first and the last
 /// scrape within the window.
@@ -24,7 +81,11 @@ pub fn rate(load: &Load, now: u32, window_seconds: i64) -> f64 {
 
 /// The age of the last scrape at `now` in seconds.
 pub fn age(now: u32) -> u32 {
-    u32::try_from(i64::from(now) - scrape_before(i64::from(now))).unwrap_or_default()
+    whole(i64::from(now) - scrape_before(i64::from(now)))
+}
+
+fn whole(seconds: i64) -> u32 {
+    u32::try_from(seconds).unwrap_or_default()
 }
 
 fn scrape_before(time: i64) -> i64 {
@@ -41,4 +102,20 @@ pub fn cpu(world: &World<'_>, now: u32) -> Option<f64> {
     let end = now / 15 * 15;
     let start = end.checked_sub(15)?;
     Some((world.past.served_before(end) - world.past.served_before(start)) / 15.0 / SATURATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_that_are_read_directly_tell_of_the_two_seconds_before_the_last() {
+        let load = Load::from_rates("step", (0..60).map(|second| if second < 30 { 0.0 } else { 1000.0 }), 1);
+        let seen = |now| Sensing::Direct.load(&load, now);
+        // Read at 29 and 31, asked at 32: one of these two seconds had load.
+        let (half, age) = seen(32);
+        assert!((400.0..600.0).contains(&half), "{half}");
+        assert_eq!(age, 1);
+        assert!(seen(30).0 < 1.0 && seen(34).0 > 800.0);
+    }
 }

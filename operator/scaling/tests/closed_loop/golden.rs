@@ -99,7 +99,7 @@ fn a_restart_in_mid_burst_keeps_what_stands() {
     let rates = (0..1800).map(|second| if (600..660).contains(&second) { 2000.0 } else { 400.0 });
     let head = "\
 400 requests/s, and 2000 from 10:00 to 11:00; the operator is gone from 10:20 to 10:40 and forgets everything.
-Restart: the floor is what stands, 27, and never less for the 10 min of the longest hold; 32 are asked for at the 100 per replica of
-the spec. Then half at a time at most; the 140 per replica are learned anew on the way to 6.";
+Restart: the floor is what stands, 27, and neither less for the 10 min of the longest hold nor more: the 140 per replica were written to
+status with the floor. Then half at a time at most, down to 6.";
     snapshot("restart", &told(head, rates, &[incident(Fault::Restart, 620, 640)]));
 }

@@ -33,7 +33,7 @@ use crate::{
         prometheus::{
             answer::Reply, beside::Background, client::Bounds, connection::Connection, history::Point, user::UserAnswer,
         },
-        query::{self, Questions},
+        query::{self, Questions, Scope},
         sample::{Answer, Beside, Look},
         why::Why,
     },
@@ -59,14 +59,9 @@ pub struct Endpoints {
 }
 
 struct Source {
-    asked: Arc<Asked>,
+    endpoint: Arc<Endpoint>,
     connection: Connection,
     background: Background,
-}
-
-struct Asked {
-    endpoint: Endpoint,
-    questions: Questions,
 }
 
 impl Endpoints {
@@ -74,10 +69,7 @@ impl Endpoints {
     pub fn new(endpoints: &BTreeMap<String, Endpoint>, credentials: &Path) -> Self {
         let source = |(name, endpoint): (&String, &Endpoint)| {
             let source = Source {
-                asked: Arc::new(Asked {
-                    endpoint: endpoint.clone(),
-                    questions: query::questions(endpoint),
-                }),
+                endpoint: Arc::new(endpoint.clone()),
                 connection: Connection::new(credentials),
                 background: Background::default(),
             };
@@ -99,7 +91,7 @@ impl Endpoints {
     pub fn scrape_interval(&self, name: &str) -> Duration {
         self.sources
             .get(name)
-            .map_or(Duration::ZERO, |source| source.asked.endpoint.scrape_interval)
+            .map_or(Duration::ZERO, |source| source.endpoint.scrape_interval)
     }
 
     /// What the API's metrics are called there, for asking the pods themselves.
@@ -108,14 +100,14 @@ impl Endpoints {
         self.sources
             .get(name)
             .map_or(usual.clone(), |source| pods::MetricNames {
-                requests: source.asked.endpoint.metrics.requests.to_string(),
-                durations: source.asked.endpoint.metrics.durations.to_string(),
+                requests: source.endpoint.metrics.requests.to_string(),
+                durations: source.endpoint.metrics.durations.to_string(),
                 ..usual
             })
     }
 
-    /// Asks one endpoint for the default signals of all clusters. `pods` bounds the answer: how many pods there are, at most.
-    pub async fn ask(&self, name: &str, pods: usize) -> Look {
+    /// Asks one endpoint for the default signals of all clusters, whose pods `scope` says.
+    pub async fn ask(&self, name: &str, scope: &Scope<'_>) -> Look {
         let Some(source) = self.sources.get(name) else {
             return Look::only(Answer::Unknown);
         };
@@ -125,15 +117,17 @@ impl Endpoints {
         };
         let bounds = Bounds {
             deadline: self.deadline,
-            limit_bytes: limit_bytes(pods),
+            limit_bytes: limit_bytes(scope.pods),
         };
-        let beside = source.asked.clone().beside(client.clone(), bounds);
+        let questions = query::questions(&source.endpoint, scope);
+        let load = questions.load.clone();
+        let beside = beside(source.endpoint.clone(), questions, (client.clone(), bounds));
         let (load, beside) = tokio::join!(
-            vector(&client, &source.asked.questions.load, bounds),
+            vector(&client, &load, bounds),
             source.background.look(beside, (Instant::now(), self.patience)),
         );
         let beside = beside.as_ref().map(|(beside, age)| (&**beside, *age));
-        let look = collect::look(&source.asked.endpoint, load, beside);
+        let look = collect::look(&source.endpoint, load, beside);
         if let Answer::Unreachable(why) = &look.answer {
             tracing::debug!(endpoint = name, %why, "an endpoint gave no answer");
         }
@@ -145,7 +139,7 @@ impl Endpoints {
         let Some(source) = self.sources.get(endpoint) else {
             return UserAnswer::Unknown;
         };
-        match source.asked.endpoint.user_queries {
+        match source.endpoint.user_queries {
             UserQueries::Forbidden => return UserAnswer::Forbidden,
             UserQueries::Allowed => {}
         }
@@ -173,7 +167,7 @@ impl Endpoints {
     ) -> Result<Vec<Point>, Why> {
         let source = self.sources.get(endpoint).ok_or(Why::NotDefined)?;
         let client = source.client().await?;
-        let query = query::of_cluster(&source.asked.endpoint, cluster, step);
+        let query = query::of_cluster(&source.endpoint, cluster, step);
         let step = Duration::from_secs(history::step_seconds(step)).as_secs_f64();
         let bounds = Bounds {
             deadline: self.deadline.max(HISTORY_DEADLINE),
@@ -193,18 +187,16 @@ impl Endpoints {
 
 impl Source {
     async fn client(&self) -> Result<Client, Why> {
-        self.connection.client(&self.asked.endpoint, Instant::now()).await
+        self.connection.client(&self.endpoint, Instant::now()).await
     }
 }
 
-impl Asked {
-    async fn beside(self: Arc<Self>, client: Client, bounds: Bounds) -> Beside {
-        let (durations, stores) = tokio::join!(
-            vector(&client, &self.questions.durations, bounds),
-            vector(&client, &self.questions.stores, bounds),
-        );
-        collect::beside(&self.endpoint, durations, stores)
-    }
+async fn beside(endpoint: Arc<Endpoint>, questions: Questions, (client, bounds): (Client, Bounds)) -> Beside {
+    let (durations, stores) = tokio::join!(
+        vector(&client, &questions.durations, bounds),
+        vector(&client, &questions.stores, bounds),
+    );
+    collect::beside(&endpoint, durations, stores)
 }
 
 // A pod has about twenty series of 200 bytes: four times as much, and some room for pods that nobody knows any more.

@@ -24,6 +24,13 @@ mod tls;
 
 const QUERY: &str = "/api/v1/query";
 
+fn of(pods: usize) -> Scope<'static> {
+    Scope {
+        pods,
+        ..Scope::default()
+    }
+}
+
 fn provider() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
 }
@@ -83,7 +90,11 @@ async fn server(response: ResponseTemplate) -> MockServer {
 
 async fn why(response: ResponseTemplate) -> Why {
     let (server, folder) = (server(response).await, Folder::new());
-    match endpoints(&server.uri(), "", &folder).ask("default", 0).await.answer {
+    match endpoints(&server.uri(), "", &folder)
+        .ask("default", &of(0))
+        .await
+        .answer
+    {
         Answer::Unreachable(why) => why,
         other => panic!("{other:?}"),
     }
@@ -112,7 +123,9 @@ async fn what_is_asked_in_three_questions_comes_together_by_pod() {
         vector(&[series("signal", "connections", "0.5")]),
     )
     .await;
-    let look = endpoints(&server.uri(), "", &Folder::new()).ask("default", 1).await;
+    let look = endpoints(&server.uri(), "", &Folder::new())
+        .ask("default", &of(1))
+        .await;
     let Answer::Samples(samples) = look.answer else {
         panic!("no samples")
     };
@@ -133,7 +146,9 @@ async fn what_is_asked_in_three_questions_comes_together_by_pod() {
 async fn durations_that_fail_leave_the_rate() {
     let none = ResponseTemplate::new(503);
     let server = three(vector(&[series("signal", "rate", "12.5")]), none.clone(), none).await;
-    let look = endpoints(&server.uri(), "", &Folder::new()).ask("default", 1).await;
+    let look = endpoints(&server.uri(), "", &Folder::new())
+        .ask("default", &of(1))
+        .await;
     let Answer::Samples(samples) = look.answer else {
         panic!("no samples")
     };
@@ -150,7 +165,7 @@ async fn durations_that_take_long_do_not_delay_the_rate() {
     let server = three(vector(&[series("signal", "rate", "12.5")]), late, vector(&[])).await;
     let mut endpoints = endpoints(&server.uri(), "", &Folder::new());
     endpoints.patience = Duration::from_millis(100);
-    let look = endpoints.ask("default", 1).await;
+    let look = endpoints.ask("default", &of(1)).await;
     assert!(matches!(look.answer, Answer::Samples(_)));
     assert_eq!((look.durations, look.stores), (Some(Why::NotYet), Some(Why::NotYet)));
 }
@@ -163,7 +178,9 @@ async fn a_rate_that_fails_is_no_answer_whatever_else_came() {
         vector(&[]),
     )
     .await;
-    let look = endpoints(&server.uri(), "", &Folder::new()).ask("default", 1).await;
+    let look = endpoints(&server.uri(), "", &Folder::new())
+        .ask("default", &of(1))
+        .await;
     assert_eq!(look.answer, Answer::Unreachable(Why::Status(503)));
 }
 
@@ -185,7 +202,7 @@ async fn an_endpoint_that_is_too_slow_is_not_waited_for() {
     let mut endpoints = endpoints(&server.uri(), "", &Folder::new());
     endpoints.deadline = Duration::from_millis(100);
     let slow = Why::Slow(Duration::from_millis(100));
-    assert_eq!(endpoints.ask("default", 0).await.answer, Answer::Unreachable(slow));
+    assert_eq!(endpoints.ask("default", &of(0)).await.answer, Answer::Unreachable(slow));
 }
 
 #[tokio::test]
@@ -200,8 +217,14 @@ async fn more_pods_may_say_more() {
     let too_long = Why::TooLong {
         limit_bytes: 256 * 1024,
     };
-    assert_eq!(endpoints.ask("default", 0).await.answer, Answer::Unreachable(too_long));
-    assert!(matches!(endpoints.ask("default", 16).await.answer, Answer::Samples(_)));
+    assert_eq!(
+        endpoints.ask("default", &of(0)).await.answer,
+        Answer::Unreachable(too_long)
+    );
+    assert!(matches!(
+        endpoints.ask("default", &of(16)).await.answer,
+        Answer::Samples(_)
+    ));
 }
 
 #[tokio::test]
@@ -209,7 +232,7 @@ async fn nobody_at_home_says_so() {
     // A port that was free a moment ago.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let endpoints = endpoints(&format!("http://{address}"), "", &Folder::new());
-    let Answer::Unreachable(Why::Connection(text)) = endpoints.ask("default", 0).await.answer else {
+    let Answer::Unreachable(Why::Connection(text)) = endpoints.ask("default", &of(0)).await.answer else {
         panic!("nobody listens there")
     };
     assert!(text.contains("refused"), "{text}");
@@ -218,7 +241,7 @@ async fn nobody_at_home_says_so() {
 #[tokio::test]
 async fn a_name_that_nobody_defined_is_unknown() {
     let endpoints = endpoints("http://127.0.0.1:1", "", &Folder::new());
-    assert_eq!(endpoints.ask("east", 0).await.answer, Answer::Unknown);
+    assert_eq!(endpoints.ask("east", &of(0)).await.answer, Answer::Unknown);
     assert_eq!(endpoints.ask_user("east", "1").await, UserAnswer::Unknown);
     let now = Timestamp::UNIX_EPOCH;
     let history = endpoints
@@ -258,7 +281,10 @@ async fn credentials_come_from_their_files(
     folder.put("access/username", "me");
     folder.put(at, value);
     let endpoints = endpoints(&server.uri(), &format!("auth: {{{auth}}}"), &folder);
-    assert!(matches!(endpoints.ask("default", 0).await.answer, Answer::Samples(_)));
+    assert!(matches!(
+        endpoints.ask("default", &of(0)).await.answer,
+        Answer::Samples(_)
+    ));
 }
 
 #[rstest]
@@ -272,7 +298,7 @@ async fn a_secret_that_cannot_be_used_is_named_and_never_shown(#[case] value: Op
         folder.put("access/token", value);
     }
     let endpoints = endpoints("http://127.0.0.1:1", "auth: {bearer: {secretName: access}}", &folder);
-    let Answer::Unreachable(why) = endpoints.ask("default", 0).await.answer else {
+    let Answer::Unreachable(why) = endpoints.ask("default", &of(0)).await.answer else {
         panic!("there are no credentials")
     };
     let text = why.to_string();

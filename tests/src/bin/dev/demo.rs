@@ -9,7 +9,7 @@ use anyhow::Context;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use pathfinder_tests::{
     cluster::{
-        Engine, Paths, images,
+        Engine, Paths, addons, images, interrupt,
         kind::{self, Wanted},
         paths::workspace,
     },
@@ -45,7 +45,7 @@ pub(crate) fn run(paths: &Paths, options: &DemoOptions) -> anyhow::Result<ExitCo
     }
     let started = Instant::now();
     println!("Pathfinder demo: a real cluster, a real operator, a real load.");
-    let engine = Engine::detect();
+    let engine = Engine::current(paths);
     let ahead = images::begin(paths)?;
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
@@ -62,7 +62,12 @@ pub(crate) fn run(paths: &Paths, options: &DemoOptions) -> anyhow::Result<ExitCo
         &options.seconds.to_string(),
     ]);
     inside.env("PATHFINDER_OPERATOR_IMAGE", images::operator_fingerprint()?);
-    let code = finish(inside)?;
+    let shown = finish(inside);
+    if interrupt::came() {
+        // It may have ended while Prometheus was stopped.
+        interrupt::cleaning(|| addons::ensure(paths, engine))?;
+    }
+    let code = shown?;
     println!(
         "\nThe whole demo took {:.0} s. Look around: cargo dev kubectl -- get pfc,pods,hpa -n demo",
         started.elapsed().as_secs_f64()
@@ -160,6 +165,14 @@ async fn show_lost_source(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
         }),
     )
     .await?;
+    let shown = without_prometheus(stack, clock).await;
+    // Whatever was shown: nobody else starts it again.
+    prometheus::scale(&stack.client, 1).await?;
+    shown?;
+    load.stop().await
+}
+
+async fn without_prometheus(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
     prometheus::scale(&stack.client, 0).await?;
     stack
         .wait_condition(
@@ -175,8 +188,7 @@ async fn show_lost_source(stack: &Stack, clock: Instant) -> anyhow::Result<()> {
         floor >= LOST_WANTED,
         "{floor} replicas without Prometheus: something was lowered"
     );
-    prometheus::scale(&stack.client, 1).await?;
-    load.stop().await
+    Ok(())
 }
 
 async fn rows_until(stack: &Stack, clock: Instant, (what, enough): (&str, fn(Counts) -> bool)) -> anyhow::Result<()> {

@@ -47,7 +47,8 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
         Action::Kubectl { words } => through(&paths, "kubectl", &words),
         Action::Helm { words } => through(&paths, "helm", &words),
         Action::Images => {
-            images::all(&paths, Engine::current(&paths))?;
+            let engine = running(&paths)?;
+            images::all(&paths, engine)?;
             println!("every node has the images of this checkout");
             Ok(ExitCode::SUCCESS)
         }
@@ -72,7 +73,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn cluster(paths: &Paths, action: &ClusterAction) -> anyhow::Result<ExitCode> {
     match action {
         ClusterAction::Up { nodes, engine } => {
-            let engine = engine.unwrap_or_else(Engine::detect);
+            let engine = engine.unwrap_or_else(|| Engine::current(paths));
             kind::up(
                 paths,
                 Wanted {
@@ -110,13 +111,19 @@ fn cluster(paths: &Paths, action: &ClusterAction) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-// A program of the cluster, with the person's terminal.
-fn through(paths: &Paths, program: &str, words: &[String]) -> anyhow::Result<ExitCode> {
+// The engine of the cluster that is up.
+fn running(paths: &Paths) -> anyhow::Result<Engine> {
     let engine = Engine::current(paths);
     anyhow::ensure!(
         kind::status(paths, engine).up,
         "the cluster is down; start it with: cargo dev cluster up"
     );
+    Ok(engine)
+}
+
+// A program of the cluster, with the person's terminal.
+fn through(paths: &Paths, program: &str, words: &[String]) -> anyhow::Result<ExitCode> {
+    let engine = running(paths)?;
     let mut command = engine.inside(program);
     command.args(words);
     // In our place: its exit code, its signals and its terminal are the person's.

@@ -297,7 +297,7 @@ fn closing(line: &str) -> Option<(u32, u32)> {
 fn down_up(paths: &Paths) -> anyhow::Result<()> {
     kind::down(paths)?;
     let before = Machine::look();
-    let engine = Engine::detect();
+    let engine = Engine::current(paths);
     let wanted = Wanted { nodes: NODES, engine };
     kind::up(paths, wanted)?;
     anyhow::ensure!(
@@ -320,7 +320,7 @@ fn down_up(paths: &Paths) -> anyhow::Result<()> {
 }
 
 fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &mut Count) -> anyhow::Result<()> {
-    let engine = Engine::detect();
+    let engine = Engine::current(paths);
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
     let image = images::operator_fingerprint()?;
@@ -339,7 +339,12 @@ fn cluster(paths: &Paths, (filter, [beside, alone]): (&str, [&str; 2]), count: &
         let mut tests = engine.inside(&suite);
         tests.args([group, &format!("--test-threads={threads}")]);
         tests.env("PATHFINDER_OPERATOR_IMAGE", &image);
+        let before = count.passed + count.failed;
         tested(tests, count)?;
+        anyhow::ensure!(
+            count.passed + count.failed > before,
+            "no test of the cluster suite has `{group}` in its name: cargo dev test cluster runs all of them"
+        );
     }
     Ok(())
 }

@@ -79,14 +79,13 @@ async fn hpa_and_operator_fight_over_nothing_for_five_minutes_under_load() {
     let minutes = Duration::from_secs(420);
     // 6 replicas serve 84 requests per second at the most that a replica may be found to serve: the bound keeps it there.
     let load = Load::of_reads(&stack, "load", (90, minutes)).await.unwrap();
-    until("6 replicas to be ready", Duration::from_secs(120), || async {
-        match stack.replicas().await {
-            Ok((floor, _, ready)) if floor == 6 && ready >= 6 => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
+    stack
+        .wait_replicas(
+            ("6 replicas to be ready", |(floor, _, ready)| floor == 6 && ready >= 6),
+            Duration::from_secs(120),
+        )
+        .await
+        .unwrap();
     let since = Timestamp::now();
     stack.keeps(6, "under a load that stays", QUIET).await.unwrap();
     load.stop().await.unwrap();

@@ -5,7 +5,6 @@ mod drift;
 mod idle;
 mod images;
 mod lifecycle;
-mod observe;
 mod people;
 mod rejections;
 mod scaling;

@@ -2,19 +2,25 @@
 
 use crate::ForecastUse;
 use crate::sim::{
-    bench::{BenchError, DEFAULT_OBJECTIVE, FORECAST_SECONDS, Policy},
+    bench::{BenchError, DEFAULT_OBJECTIVE, FORECAST_SECONDS, Policy, READ_DIRECTLY},
     contenders::Contender,
     ours::{Ours, OursSetting},
     run::{Autoscaler, Bounds},
+    sensors::Sensing,
 };
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Entrant {
-    Ours { objective: f64, forecast: ForecastUse },
+    Ours {
+        objective: f64,
+        forecast: ForecastUse,
+        sensing: Sensing,
+    },
     Peer(Contender),
 }
 
-/// Ours over its objectives, its default first; on long traces without its forecast as well.
+/// Ours over its objectives, its default first; on long traces without its forecast as well; and its default where pods are
+/// read directly.
 pub(super) fn of_ours(objectives: &[f64], seconds: u32) -> Vec<Entrant> {
     let others = objectives.iter().copied().filter(|one| !is_default(*one));
     let sweep: Vec<f64> = std::iter::once(DEFAULT_OBJECTIVE).chain(others).collect();
@@ -23,13 +29,20 @@ pub(super) fn of_ours(objectives: &[f64], seconds: u32) -> Vec<Entrant> {
     } else {
         &[ForecastUse::Followed]
     };
+    let directly = Entrant::Ours {
+        objective: DEFAULT_OBJECTIVE,
+        forecast: ForecastUse::Followed,
+        sensing: Sensing::Direct,
+    };
     uses.iter()
         .flat_map(|forecast| {
             sweep.iter().map(|objective| Entrant::Ours {
                 objective: *objective,
                 forecast: *forecast,
+                sensing: Sensing::Prometheus,
             })
         })
+        .chain([directly])
         .collect()
 }
 
@@ -60,10 +73,15 @@ impl Entrant {
         replicas: u32,
     ) -> Option<Box<dyn Autoscaler>> {
         match self {
-            Self::Ours { objective, forecast } => {
+            Self::Ours {
+                objective,
+                forecast,
+                sensing,
+            } => {
                 let setting = OursSetting {
                     objective,
                     forecast,
+                    sensing,
                     ..OursSetting::default_at(pod_start_seconds)
                 };
                 let ours = Ours::new(setting, bounds).ok()?;
@@ -89,7 +107,13 @@ impl Entrant {
 
     pub(super) fn names(self) -> (Policy, String) {
         match self {
-            Self::Ours { objective, forecast } => (Policy::Ours, setting_of_ours(objective, forecast)),
+            Self::Ours {
+                sensing: Sensing::Direct,
+                ..
+            } => (Policy::Ours, READ_DIRECTLY.to_owned()),
+            Self::Ours {
+                objective, forecast, ..
+            } => (Policy::Ours, setting_of_ours(objective, forecast)),
             Self::Peer(contender) => {
                 let policy = match contender {
                     Contender::Hpa { .. } => Policy::Hpa,

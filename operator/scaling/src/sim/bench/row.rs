@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::sim::score::Outcome;
+use crate::sim::{bench::READ_DIRECTLY, score::Outcome};
 
 /// Who scaled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -101,6 +101,12 @@ impl Row {
             seconds_to_safe: outcome.seconds_to_safe,
             reversals_per_hour: outcome.reversals_per_hour,
         }
+    }
+
+    /// Whether it is ours with its forecast at one of its objectives: a point of the sweep.
+    pub fn is_of_the_sweep(&self) -> bool {
+        let is_other = self.setting.ends_with("forecast=off") || self.setting == READ_DIRECTLY;
+        self.policy == Policy::Ours && !is_other
     }
 
     /// Whether it is the default of `policy`.

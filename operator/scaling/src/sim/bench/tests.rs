@@ -37,8 +37,8 @@ fn the_same_bench_gives_the_same_rows() {
 #[test]
 fn every_cell_has_every_policy_and_one_default_of_each() {
     let rows = small().run(&|_| {}).unwrap().rows;
-    // Per cell: 3 of ours, 3 peers, 4 sizes, the clairvoyant.
-    assert_eq!(rows.len(), 2 * 2 * (3 + 3 + 4 + 1));
+    // Per cell: 3 objectives of ours and the pods read directly, 3 peers, 4 sizes, the clairvoyant.
+    assert_eq!(rows.len(), 2 * 2 * (4 + 3 + 4 + 1));
     for (trace, start) in [("wave", 5), ("wave", 60), ("flat", 5), ("flat", 60)] {
         for policy in Policy::ALL {
             let defaults = rows

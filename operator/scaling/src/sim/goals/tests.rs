@@ -39,6 +39,26 @@ fn worse_in_both_than_a_default_misses_the_first_goal_and_worse_in_one_does_not(
 }
 
 #[test]
+fn where_pods_are_read_directly_another_row_of_ours_is_compared_and_the_sweep_stays_without_it() {
+    let rows = [
+        row(Policy::Ours, "default", 0.02, 110.0),
+        row(Policy::Ours, "source=Pods", 0.005, 110.0),
+        row(Policy::Kpa, "default", 0.01, 100.0),
+        row(Policy::Kpa, "delay=600s", 0.001, 120.0),
+    ];
+    let verdicts = |goals: &[Goal]| goals.iter().take(2).map(|goal| goal.verdict).collect::<Vec<_>>();
+    assert_eq!(verdicts(&found(&rows)), [Verdict::Missed; 2]);
+    assert_eq!(verdicts(&goals_read_directly(&rows)), [Verdict::Reached; 2]);
+    assert_eq!(verdicts(&goals_read_directly(&rows[2..])), [Verdict::NotMeasured; 2]);
+    let without: Vec<Row> = rows
+        .iter()
+        .filter(|row| row.setting != "source=Pods")
+        .cloned()
+        .collect();
+    assert_eq!(found(&rows)[2], found(&without)[2]);
+}
+
+#[test]
 fn a_setting_in_hindsight_may_beat_ours_in_a_tenth_of_cells() {
     let rows = |beaten: usize| -> Vec<Row> {
         (0..10)

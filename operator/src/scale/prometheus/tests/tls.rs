@@ -76,7 +76,7 @@ async fn over_tls(authority: &Authority, server: &str, settings: &str) -> Answer
     folder.put("empty/ca.crt", "nothing");
     let address = authority.serve(server);
     let endpoints = endpoints(&format!("https://{address}"), settings, &folder);
-    endpoints.ask("default", 0).await.answer
+    endpoints.ask("default", &of(0)).await.answer
 }
 
 #[rstest]

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use anyhow::Context;
 use pathfinder_scaling::sim::{
     bench::{Report, Row},
-    goals::{Goal, cells, goals},
+    goals::{Goal, cells, goals, goals_read_directly},
 };
 use pathfinder_tests::cluster::paths::workspace;
 
@@ -83,14 +83,17 @@ fn replaced(bench: Bench, before: &str, generated: &str) -> anyhow::Result<Strin
     Ok(format!("{head}{begin}\n{generated}{end}{tail}"))
 }
 
+const READ_DIRECTLY: &str = "Where ours reads the pods itself (`metrics.source: Pods`), as Knative does";
+
 fn generated(report: &Report) -> String {
     let goals = goals(&report.rows, &report.calm);
+    let directly = goals_read_directly(&report.rows);
     let traces: String = names(&report.rows)
         .into_iter()
         .map(|trace| of_trace(&report.rows, trace))
         .collect();
     format!(
-        "\n## Goals\n\n{}\nCalm traces: {}.\n{}\n## Traces\n\n{traces}",
+        "\n## Goals\n\n{}\nCalm traces: {}.\n{}\n### {READ_DIRECTLY}\n\n{}{}\n## Traces\n\n{traces}",
         tables::goals(&goals).markdown(),
         if report.calm.is_empty() {
             "none".to_owned()
@@ -98,6 +101,8 @@ fn generated(report: &Report) -> String {
             report.calm.join(", ")
         },
         goals.iter().map(missed).collect::<String>(),
+        tables::goals(&directly).markdown(),
+        directly.iter().map(missed).collect::<String>(),
     )
 }
 

@@ -139,18 +139,17 @@ impl Settings {
             .copied()
             .filter(|row| (from..=to).contains(&row.replica_hours))
             .collect();
-        let in_line = |row: &Row| row.policy == Policy::Ours && !row.setting.ends_with("forecast=off");
         let kept = |wanted: &dyn Fn(&Row) -> bool| -> Vec<(Point, Policy)> {
             let rows = within.iter().filter(|row| wanted(row));
             rows.map(|row| ((row.replica_hours, percent(row)), row.policy))
                 .collect()
         };
-        let mut ours = kept(&in_line);
+        let mut ours = kept(&Row::is_of_the_sweep);
         ours.sort_by(|one, other| one.0.0.total_cmp(&other.0.0));
         Self {
             ours,
             defaults: kept(&|row| row.setting == "default"),
-            others: kept(&|row| !in_line(row) && row.setting != "default"),
+            others: kept(&|row| !row.is_of_the_sweep() && row.setting != "default"),
         }
     }
 }

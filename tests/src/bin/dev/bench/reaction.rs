@@ -115,7 +115,7 @@ pub(crate) fn run(paths: &Paths, options: &ReactionOptions) -> anyhow::Result<Ex
         runtime.block_on(measure(options))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let engine = Engine::detect();
+    let engine = Engine::current(paths);
     kind::up(paths, Wanted { nodes: NODES, engine })?;
     images::all(paths, engine)?;
     let program = std::env::current_exe()?;

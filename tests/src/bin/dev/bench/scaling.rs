@@ -7,7 +7,7 @@ use std::{
 
 use pathfinder_scaling::sim::{
     bench::{Bench, Report},
-    goals::goals,
+    goals::{goals, goals_read_directly},
 };
 
 use crate::{
@@ -38,13 +38,19 @@ fn show(report: &Report, output: Output) -> anyhow::Result<()> {
         }
         Output::Table => {
             let goals = goals(&report.rows, &report.calm);
+            let directly = goals_read_directly(&report.rows);
             write!(
                 out,
                 "{}\n{}",
                 tables::figures(&report.rows).text(),
                 tables::goals(&goals).text()
             )?;
-            for goal in goals.iter().filter(|goal| !goal.misses.is_empty()) {
+            writeln!(
+                out,
+                "\nwhere ours reads the pods itself (metrics.source: Pods):\n{}",
+                tables::goals(&directly).text()
+            )?;
+            for goal in goals.iter().chain(&directly).filter(|goal| !goal.misses.is_empty()) {
                 writeln!(out, "\n{} ({}):", goal.what, goal.wanted)?;
                 for miss in &goal.misses {
                     writeln!(out, "  {miss}")?;

@@ -2,6 +2,7 @@
 
 mod latency;
 mod modes;
+mod observe;
 mod pods;
 mod rejections;
 mod rollouts;

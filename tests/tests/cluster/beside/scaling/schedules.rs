@@ -45,14 +45,15 @@ async fn a_schedule_raises_the_floor_at_its_lead_and_gives_it_back_after_its_end
         explained["sentence"].as_str().unwrap().contains("opening"),
         "{explained}"
     );
-    until("2 replicas after its end", Duration::from_secs(240), || async {
-        match stack.replicas().await {
-            Ok((2, 2, _)) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
+    stack
+        .wait_replicas(
+            ("2 replicas after its end", |(floor, ordered, _)| {
+                (floor, ordered) == (2, 2)
+            }),
+            Duration::from_secs(240),
+        )
+        .await
+        .unwrap();
     stack.remove().await.unwrap();
 }
 

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
 use kube::api::{Patch, PatchParams};
-use pathfinder_tests::suite::{
-    kubectl::{kubectl, kubectl_with},
-    until,
-};
+use pathfinder_tests::suite::kubectl::{kubectl, kubectl_with};
 use serde_json::json;
 
 use super::scaled;
@@ -57,14 +54,13 @@ async fn a_gitops_tool_that_writes_the_floor_again_and_again_is_undone_and_named
             .patch("shop-api", &params, &Patch::Apply(body))
             .await
             .unwrap();
-        until("the floor to be put right", Duration::from_secs(30), || async {
-            match stack.replicas().await {
-                Ok((2, ..)) => Ok(()),
-                other => Err(other),
-            }
-        })
-        .await
-        .unwrap();
+        stack
+            .wait_replicas(
+                ("the floor to be put right", |seen| seen.0 == 2),
+                Duration::from_secs(30),
+            )
+            .await
+            .unwrap();
     }
     let condition = stack
         .wait_condition(
