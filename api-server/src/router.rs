@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, RETRY_AFTER};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
@@ -26,7 +26,7 @@ use crate::http::{
     health, live, metrics, openapi, payments, posters, registrations, scores, sessions, tournaments, users,
 };
 use crate::metrics::labels::Route;
-use crate::middleware::{admit, connection, deadline, harden, observe, panic, request_id, trace};
+use crate::middleware::{admit, connection, deadline, observe, panic, request_id};
 
 /// Smaller answers are not worth the time.
 const COMPRESS_FROM_BYTES: u64 = 1024;
@@ -77,11 +77,8 @@ fn api(app: &Arc<App>) -> Router<Arc<App>> {
 /// A request passes the layers from the first to the last, its answer from the last to the first.
 fn layered(app: &Arc<App>, routes: Router<Arc<App>>) -> Router<Arc<App>> {
     let layers = ServiceBuilder::new()
-        .layer(from_fn(request_id::identify))
-        .layer(from_fn_with_state(Arc::clone(app), trace::span))
         // Outside of all that can answer by itself, so that those answers are counted too.
         .layer(from_fn_with_state(Arc::clone(app), observe::observe))
-        .layer(from_fn(harden::harden))
         .layer(CatchPanicLayer::custom(panic::answer))
         .option_layer(cors(&app.edge.origins))
         .layer(from_fn_with_state(Arc::clone(app), admit::admit))

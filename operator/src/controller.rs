@@ -118,6 +118,9 @@ async fn lead(
         _ = &mut keeping => anyhow::bail!(LOST),
         outcome = work((config, endpoints), parts, readiness, stop) => outcome,
     };
+    if let Err(error) = &outcome {
+        tracing::error!(error = format!("{error:#}"), "a loop ended; the Lease is given up");
+    }
     ended.cancel();
     anyhow::ensure!(keeping.await == Kept::Stopped, LOST);
     election.release().await?;

@@ -263,3 +263,78 @@ impl Default for Metrics {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use pathfinder_scaling::{Memory, Observation, Policy, PolicyInput, Signal, decide};
+
+    use super::*;
+
+    fn decision(load: Signal) -> Decision {
+        let policy = Policy::parse(PolicyInput::default()).unwrap();
+        let observation = Observation {
+            floor: Some(Replicas::new(2)),
+            ..Observation::of(load)
+        };
+        decide(
+            &policy,
+            Memory::default(),
+            &observation,
+            Timestamp::from_second(1_000).unwrap(),
+        )
+        .0
+    }
+
+    #[test]
+    fn a_decision_is_shown_by_signal_and_forgotten_with_its_resource() {
+        let metrics = Metrics::new();
+        let id = ClusterId {
+            namespace: "demo".into(),
+            name: "shop".into(),
+        };
+        let age = Duration::from_secs(2);
+        let load = Signal::classify(590.0, age, age);
+        let decision = decision(load);
+        metrics.decided(&id, &decision);
+        metrics.ordered(&id, Replicas::new(3));
+        let asked = decision.record.signals[0].asked.unwrap();
+        let of = r#"namespace="demo",name="shop""#;
+        let lines = [
+            format!(r#"pathfinder_scale_wanted_replicas{{{of},signal="requestsPerSecond"}} {asked}"#),
+            format!(r#"pathfinder_scale_signal_age_seconds{{{of},signal="requestsPerSecond"}} 2.0"#),
+            format!("pathfinder_scale_applied_replicas{{{of}}} 3"),
+            format!("pathfinder_scale_floor_replicas{{{of}}} {}", decision.floor),
+            format!(
+                r#"pathfinder_scale_decisions_total{{action="raise",reason="{}"}} 1"#,
+                decision.record.reason.name()
+            ),
+        ];
+        let text = metrics.render().unwrap();
+        for line in &lines {
+            assert!(text.lines().any(|one| one == line), "no line {line} in\n{text}");
+        }
+        metrics.forget(&id);
+        let left = metrics.render().unwrap();
+        assert!(!left.contains(of), "{left}");
+    }
+
+    #[test]
+    fn a_signal_that_asks_for_nothing_any_more_has_no_series() {
+        let metrics = Metrics::new();
+        let id = ClusterId {
+            namespace: "demo".into(),
+            name: "shop".into(),
+        };
+        metrics.decided(&id, &decision(Signal::classify(590.0, Duration::ZERO, Duration::ZERO)));
+        let gone = Signal::Missing {
+            reason: pathfinder_scaling::MissingReason::SourceUnreachable,
+        };
+        metrics.decided(&id, &decision(gone));
+        let text = metrics.render().unwrap();
+        assert!(
+            !text.contains(r#"signal="requestsPerSecond""#),
+            "an old figure is no figure: {text}"
+        );
+    }
+}

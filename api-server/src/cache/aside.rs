@@ -10,7 +10,6 @@
 //! Each loading runs once per process, and by a short lock in Redis once for all servers; an entry past its time is
 //! served while one of them renews it.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +21,7 @@ use tokio_util::bytes::Bytes;
 
 use super::PREFIX;
 use super::answer::Answer;
+use super::entry::Entry;
 use super::flight::Flights;
 use super::local::{At, Found as InProcess, Hearing, Lives, Local};
 use super::redis::{Redis, Unavailable};
@@ -60,13 +60,6 @@ struct Inner {
     metrics: Arc<Metrics>,
 }
 
-/// Names one cached answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    tag: Cow<'static, str>,
-    key: String,
-}
-
 /// Whether the cache helps at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheState {
@@ -102,15 +95,6 @@ struct Filled {
     outcome: CacheOutcome,
 }
 
-impl Entry {
-    /// The answer `key` among those of the tag, which invalidates it.
-    pub fn new(tag: impl Into<Cow<'static, str>>, key: &str) -> Self {
-        let tag = tag.into();
-        let key = format!("{tag}/{key}");
-        Self { tag, key }
-    }
-}
-
 impl Aside {
     /// The cache as configured.
     pub fn new(config: &CacheConfig, redis: Option<Arc<Redis>>, metrics: Arc<Metrics>) -> Self {
@@ -138,13 +122,26 @@ impl Aside {
         F: Future<Output = Result<Option<Vec<u8>>, LoadError>> + Send + 'static,
     {
         let inner = &self.0;
-        let found = inner.local.find(&entry.key, Instant::now());
+        let found = inner.local.find(entry.key(), Instant::now());
         if let InProcess::Fresh(answer) = found {
             inner.metrics.cache(CacheOutcome::Hit);
             return Ok(Some(answer));
         }
+        // Apart, so that a request that needs none of it does not carry its room around.
+        Box::pin(self.get_or_fill((entry, found), load)).await
+    }
+
+    async fn get_or_fill<F>(
+        &self,
+        (entry, found): (Entry, InProcess),
+        load: impl FnOnce(Freshness) -> F + Send + 'static,
+    ) -> Loaded
+    where
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>> + Send + 'static,
+    {
+        let inner = &self.0;
         // A loading that began before an invalidation must not answer who asks after it.
-        let key = inner.local.at(&entry.tag).within(&entry.key);
+        let key = inner.local.at(entry.tag()).within(entry.key());
         let is_shared = inner.flights.runs(&key);
         let filling = Arc::clone(inner).fill(entry, load);
         if let InProcess::Stale(answer) = found {
@@ -165,9 +162,9 @@ impl Aside {
     pub fn keep_along(&self, entry: Entry, began: Instant, body: impl FnOnce() -> Option<Vec<u8>>) {
         let (local, now) = (&self.0.local, Instant::now());
         // Before the question whether it was invalidated: what is invalidated between the two counts as invalidated.
-        let at = local.at(&entry.tag);
-        let is_there = matches!(local.find(&entry.key, now), InProcess::Fresh(_));
-        if is_there || local.forgot_within(&entry.tag, FRESH_FOR, began) {
+        let at = local.at(entry.tag());
+        let is_there = matches!(local.find(entry.key(), now), InProcess::Fresh(_));
+        if is_there || local.forgot_within(entry.tag(), FRESH_FOR, began) {
             return;
         }
         if let Some(body) = body() {
@@ -179,11 +176,13 @@ impl Aside {
     /// this one, and the others hear of it when Redis is back; their entries end by their time at the latest.
     pub async fn invalidate(&self, tag: &str) {
         let inner = &self.0;
+        // First, and until it was said: also when who invalidates goes away meanwhile.
+        let number = inner.redis.as_ref().map(|_| inner.unsaid.add(tag));
         inner.local.forget(tag, Instant::now());
-        if let Some(redis) = &inner.redis
-            && say(redis, tag).await.is_err()
+        if let (Some(redis), Some(number)) = (&inner.redis, number)
+            && say(redis, tag).await.is_ok()
         {
-            inner.unsaid.add(tag);
+            inner.unsaid.remove(tag, number);
         }
     }
 
@@ -206,13 +205,11 @@ impl Aside {
     async fn keep_saying(&self, redis: &Redis) {
         loop {
             sleep(SAY_PAUSE).await;
-            for tag in self.0.unsaid.all() {
+            for (tag, number) in self.0.unsaid.all() {
                 if !redis.is_available() || say(redis, &tag).await.is_err() {
                     break;
                 }
-                // What was loaded meanwhile came from the database, but a replica may have been behind.
-                self.0.local.forget(&tag, Instant::now());
-                self.0.unsaid.remove(&tag);
+                self.0.unsaid.remove(&tag, number);
             }
         }
     }
@@ -241,9 +238,11 @@ impl Inner {
     where
         F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
     {
-        let at = self.local.at(&entry.tag);
+        let at = self.local.at(entry.tag());
         let looked = match &self.redis {
-            Some(redis) if !self.unsaid.has(&entry.tag) => self.look(redis, &entry).await.map(|looked| (redis, looked)),
+            Some(redis) if !self.unsaid.has(entry.tag()) => {
+                self.look(redis, &entry).await.map(|looked| (redis, looked))
+            }
             Some(_) | None => Err(Unavailable),
         };
         match looked {
@@ -285,7 +284,7 @@ impl Inner {
     where
         F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
     {
-        let freshness = if self.local.forgot_within(&entry.tag, FRESH_FOR, Instant::now()) {
+        let freshness = if self.local.forgot_within(entry.tag(), FRESH_FOR, Instant::now()) {
             Freshness::Latest
         } else {
             Freshness::Any
@@ -317,7 +316,8 @@ impl Inner {
 
     fn keep_here(&self, entry: Entry, at: At, body: Bytes) -> Arc<Answer> {
         let answer = Arc::new(Answer::new(body));
-        self.local.keep(entry.key, Arc::clone(&answer), (at, Instant::now()));
+        self.local
+            .keep(entry.into_key(), Arc::clone(&answer), (at, Instant::now()));
         answer
     }
 
@@ -361,7 +361,7 @@ enum Right {
 
 async fn find(redis: &Redis, entry: &Entry) -> Result<Found, Unavailable> {
     let mut read = redis::cmd("MGET");
-    read.arg(generation_key(&entry.tag)).arg(entry_key(entry));
+    read.arg(generation_key(entry.tag())).arg(entry_key(entry));
     let (generation, value): (Option<Vec<u8>>, Option<Vec<u8>>) = redis.run(read).await?;
     Ok(stored::judge(generation.as_deref(), value, Timestamp::now()))
 }
@@ -374,11 +374,11 @@ async fn lock(redis: &Redis, entry: &Entry) -> Result<Right, Unavailable> {
 }
 
 fn entry_key(entry: &Entry) -> String {
-    format!("{PREFIX}:entry:{}", entry.key)
+    format!("{PREFIX}:entry:{}", entry.key())
 }
 
 fn lock_key(entry: &Entry) -> String {
-    format!("{PREFIX}:lock:{}", entry.key)
+    format!("{PREFIX}:lock:{}", entry.key())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod aside;
+pub mod entry;
 mod flight;
 mod keyring;
 mod local;

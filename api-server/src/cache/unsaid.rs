@@ -1,7 +1,7 @@
 //! Invalidations: how one is said to Redis and to the other servers, and those that Redis missed. What it has of their tags
 //! counts no longer here, and they are said again when it is back. Which entries a tag has is not known here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -15,32 +15,49 @@ const GENERATION_TTL_SECONDS: u64 = 24 * 60 * 60;
 
 /// Tags whose invalidation Redis has not heard of.
 #[derive(Debug, Default)]
-pub(super) struct Unsaid(Mutex<BTreeSet<String>>);
+pub(super) struct Unsaid(Mutex<Tags>);
+
+/// A tag, and which of its invalidations is to be said: a later one is not said by an earlier one's answer.
+#[derive(Debug, Default)]
+struct Tags {
+    waiting: BTreeMap<String, u64>,
+    count: u64,
+}
 
 impl Unsaid {
-    /// More than so many are not remembered: their entries end by their time.
+    /// With so many, all that Redis has counts no longer; more are not remembered, and their entries end by their time.
     const MOST: usize = 4096;
 
-    pub(super) fn add(&self, tag: &str) {
+    /// Gives the number by which it is removed.
+    pub(super) fn add(&self, tag: &str) -> u64 {
         let mut tags = self.tags();
-        if tags.len() < Self::MOST {
-            tags.insert(tag.to_owned());
+        tags.count += 1;
+        let count = tags.count;
+        if tags.waiting.len() < Self::MOST || tags.waiting.contains_key(tag) {
+            tags.waiting.insert(tag.to_owned(), count);
         }
+        count
     }
 
     pub(super) fn has(&self, tag: &str) -> bool {
-        self.tags().contains(tag)
+        let tags = self.tags();
+        tags.waiting.len() >= Self::MOST || tags.waiting.contains_key(tag)
     }
 
-    pub(super) fn all(&self) -> Vec<String> {
-        self.tags().iter().cloned().collect()
+    pub(super) fn all(&self) -> Vec<(String, u64)> {
+        let waiting = &self.tags().waiting;
+        waiting.iter().map(|(tag, number)| (tag.clone(), *number)).collect()
     }
 
-    pub(super) fn remove(&self, tag: &str) {
-        self.tags().remove(tag);
+    /// It was said; not if it was added again since.
+    pub(super) fn remove(&self, tag: &str, number: u64) {
+        let mut tags = self.tags();
+        if tags.waiting.get(tag) == Some(&number) {
+            tags.waiting.remove(tag);
+        }
     }
 
-    fn tags(&self) -> MutexGuard<'_, BTreeSet<String>> {
+    fn tags(&self) -> MutexGuard<'_, Tags> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,12 +91,17 @@ mod tests {
     #[test]
     fn what_was_not_said_is_known_until_it_is_and_there_is_a_bound() {
         let unsaid = Unsaid::default();
+        let first = unsaid.add("tag");
+        assert!(unsaid.has("tag") && !unsaid.has("another"));
+        let second = unsaid.add("tag");
+        unsaid.remove("tag", first);
+        assert!(unsaid.has("tag"), "it was invalidated again meanwhile");
+        unsaid.remove("tag", second);
+        assert!(!unsaid.has("tag"));
         for number in 0..=Unsaid::MOST {
-            unsaid.add(&format!("tag {number:05}"));
+            unsaid.add(&format!("tag {number}"));
         }
         assert_eq!(unsaid.all().len(), Unsaid::MOST);
-        assert!(unsaid.has("tag 00000") && !unsaid.has("another"));
-        unsaid.remove("tag 00000");
-        assert!(!unsaid.has("tag 00000"));
+        assert!(unsaid.has("another"), "nothing of Redis counts any longer");
     }
 }

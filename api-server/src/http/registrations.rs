@@ -15,7 +15,7 @@ use super::answer::{Personal, public};
 use super::extract::{Authenticated, Path, Query};
 use super::payments::with_payment;
 use crate::app::{App, registrations_tag};
-use crate::cache::aside::Entry;
+use crate::cache::entry::Entry;
 use crate::domain::page::{List, Page, PageRequest};
 use crate::domain::registration::{OwnRegistration, Participant, Registering, Registration, RegistrationId};
 use crate::domain::tournament::TournamentId;

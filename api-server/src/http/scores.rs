@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::answer::{Personal, public};
 use super::extract::{Authenticated, Json, Path};
 use crate::app::App;
-use crate::cache::aside::Entry;
+use crate::cache::entry::Entry;
 use crate::domain::page::LIMIT_MAX;
 use crate::domain::score::{Leaderboard, Score, ScoreDraft};
 use crate::domain::tournament::TournamentId;

@@ -1,6 +1,7 @@
 //! The tournaments: a page of them, one of them, a new one, a changed one, a cancelled one. Reads are cached as the bytes
 //! of their answers.
 
+use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ use super::extract::{Authenticated, Json, Path, Query};
 use super::registrations;
 use crate::app::App;
 use crate::cache::answer::Answer;
-use crate::cache::aside::Entry;
+use crate::cache::entry::Entry;
 use crate::domain::page::Page;
 use crate::domain::rule::Violation;
 use crate::domain::search::{RawSearch, TournamentSearch};
@@ -207,7 +208,7 @@ pub async fn cancel(
 
 /// Everybody sees the change from now on, and its author surely. More seats change who waits, too.
 pub(super) async fn changed(app: &App, id: TournamentId, asker: Authenticated) {
-    let (one, registered) = (one_tag(id), registrations::tag(id));
+    let (one, registered) = (one_tag(id).to_string(), registrations::tag(id));
     tokio::join!(
         app.cache.invalidate(LIST_TAG),
         app.cache.invalidate(&one),
@@ -228,6 +229,6 @@ fn entry_of(id: TournamentId) -> Entry {
     Entry::new(one_tag(id), "")
 }
 
-fn one_tag(id: TournamentId) -> String {
-    format!("tournament:{id}")
+fn one_tag(id: TournamentId) -> impl Display {
+    fmt::from_fn(move |f| write!(f, "tournament:{id}"))
 }

@@ -2,13 +2,11 @@
 //! caches are told unless the handler said something else: keep nothing, because most answers are one user's. An ETag names
 //! exact bytes; an answer that was compressed on its way out has others, so its ETag becomes a weak one.
 
-use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderName, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::middleware::Next;
-use axum::response::Response;
 
 /// No page of this server loads anything: it has none.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -20,10 +18,8 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (CONTENT_SECURITY_POLICY, POLICY),
 ];
 
-/// Adds the headers to an answer.
-pub async fn harden(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+/// Adds them to the headers of an answer.
+pub fn harden(headers: &mut HeaderMap) {
     for (name, value) in ALWAYS {
         headers.insert(name, value);
     }
@@ -35,7 +31,6 @@ pub async fn harden(request: Request, next: Next) -> Response {
     {
         weaken(etag);
     }
-    response
 }
 
 fn weaken(etag: &mut HeaderValue) {

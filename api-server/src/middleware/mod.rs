@@ -1,4 +1,5 @@
-//! What happens to every request around its handler. Each layer knows one thing; their order is in the router.
+//! What happens to every request around its handler. Each file knows one thing; the order of the layers is in the
+//! router.
 
 pub mod admit;
 pub mod connection;

@@ -1,5 +1,7 @@
-//! Counts and times every request of the API, under the template of its path and never the path itself, which clients
-//! choose. Probes and /metrics do not pass here.
+//! Around every request of the API, in one layer because each layer is paid for by every request: its id, its span, its count
+//! and its time, and what every answer tells browsers. What each of these is stands in the file of its name. Requests are
+//! counted under the template of their path and never the path itself, which clients choose. Probes and /metrics do not
+//! pass here.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,24 +9,27 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::debug;
+use tracing::{Instrument, debug};
 
-use super::request_id::RequestId;
+use super::request_id::{REQUEST_ID, RequestId};
+use super::{harden, trace};
 use crate::app::App;
 use crate::metrics::labels::{HttpLabels, Method, Route};
 
-/// Counts, times and logs (at debug) one request.
+/// Identifies, traces, counts, times and logs (at debug) one request, and completes the head of its answer.
 pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let _in_flight = app.metrics.in_flight();
+    let id = RequestId::of(&request);
     let method = Method::of(request.method().as_str());
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or(Route::Unmatched, |path| Route::of(path.as_str()));
-    let id = request.extensions().get::<RequestId>().cloned();
-    let response = next.run(request).await;
+    let span = trace::begin(app.edge.tracing, &request, &id);
+    let mut response = next.run(request).instrument(span.clone()).await;
     let elapsed = started.elapsed();
+    trace::end(app.edge.tracing, &span, response.status());
     let labels = HttpLabels {
         method,
         route,
@@ -32,12 +37,15 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     };
     app.metrics.request(&labels, elapsed);
     debug!(
-        request_id = id.as_ref().map(RequestId::as_str),
+        request_id = id.as_str(),
         method = method.as_str(),
         route = route.as_str(),
         status_code = labels.status_code,
         micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         "request"
     );
+    let headers = response.headers_mut();
+    harden::harden(headers);
+    headers.insert(REQUEST_ID, id.into_header());
     response
 }

@@ -3,8 +3,6 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::Response;
 use uuid::Uuid;
 
 /// The header that carries the id both ways.
@@ -16,24 +14,21 @@ const MAX_BYTES: usize = 64;
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
+    /// The id as the header that carries it.
+    pub fn into_header(self) -> HeaderValue {
+        self.0
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         self.0.to_str().unwrap_or_default()
     }
 
-    fn of(request: &Request) -> Self {
+    /// The id that the client gave, or a new one.
+    pub fn of(request: &Request) -> Self {
         let given = request.headers().get(&REQUEST_ID).filter(|id| is_plain(id.as_bytes()));
         Self(given.cloned().unwrap_or_else(fresh))
     }
-}
-
-/// Puts the id into the request's extensions and the answer's header.
-pub async fn identify(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request);
-    request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(REQUEST_ID, id.0);
-    response
 }
 
 fn is_plain(id: &[u8]) -> bool {

@@ -181,7 +181,10 @@ async fn settle(
             take_token(payments).await?;
             match payments.gateway.captured(order).await {
                 Ok(captured) => captured,
-                Err(error) if task.attempts < SETTLE_ATTEMPTS => return Err(error.into()),
+                // Nobody waits for the seat of a payment that was withdrawn: only the money would be lost.
+                Err(error) if task.attempts < SETTLE_ATTEMPTS || stored.payment.state == PaymentState::Withdrawn => {
+                    return Err(error.into());
+                }
                 Err(_) => None,
             }
         }

@@ -295,3 +295,6 @@ fn written(field: Field) -> &'static str {
         Field::Bounds => "minReplicas or maxReplicas",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,9 @@ use crate::{
     status::{self, Finding},
 };
 
+// By which part what a replica serves must have changed for status to say so.
+const CAPACITY_NEWS: f64 = 0.05;
+
 /// The condition types of the scaling loop.
 pub const SCALING: [ConditionType; 5] = [
     ConditionType::MetricsAvailable,
@@ -73,19 +76,34 @@ pub enum Steady {
 
 /// Whether status should show this record instead of the one that it shows.
 ///
-/// When the result is another; and when there is a load to decide by again, or none any more, and that lasts. Latency comes
-/// and goes with every request of a quiet night, and is no news.
-pub fn is_news(shown: Option<&ScalingStatus>, record: &Record, steady: Steady) -> bool {
+/// When the result is another; when there is a load to decide by again, or none any more, and that lasts; and when a replica
+/// was found to serve more or less, because another leader begins with that. Latency comes and goes with every request of a
+/// quiet night, and is no news.
+pub fn is_news(
+    shown: Option<&ScalingStatus>,
+    (record, capacity): (&Record, Option<RequestsPerSecond>),
+    steady: Steady,
+) -> bool {
     let now = sees_load(record);
     match shown {
         // A first record without data says nothing yet: the pods have just been made.
         None => steady == Steady::Long || now,
         Some(shown) if shown.replicas != count(record.result) => true,
+        Some(shown) if is_other(shown.capacity_per_replica, capacity) => true,
         Some(shown) => {
             let load = |row: &&SignalStatus| row.name == SignalName::RequestsPerSecond.name();
             let then = shown.signals.iter().find(load).map(|row| row.verdict);
             steady == Steady::Long && (then == Some(SignalVerdict::Fresh)) != now
         }
+    }
+}
+
+// What is forgotten is no news, and neither is a little: it ages all the time.
+fn is_other(shown: Option<f64>, capacity: Option<RequestsPerSecond>) -> bool {
+    match (shown, capacity) {
+        (Some(shown), Some(now)) => (now.get() - shown).abs() > CAPACITY_NEWS * shown,
+        (None, Some(_)) => true,
+        (_, None) => false,
     }
 }
 
@@ -222,6 +240,22 @@ mod tests {
         #[case] news: bool,
     ) {
         let shown = shown.map(|signal| scaling_status(&record(signal, 2), None));
-        assert_eq!(is_news(shown.as_ref(), &record(now, 2), steady), news);
+        assert_eq!(is_news(shown.as_ref(), (&record(now, 2), None), steady), news);
+    }
+
+    #[rstest]
+    #[case::found_now(None, Some(140.0), true)]
+    #[case::proven_to_be_less(Some(140.0), Some(120.0), true)]
+    #[case::aged_a_little(Some(140.0), Some(136.0), false)]
+    #[case::forgotten(Some(140.0), None, false)]
+    fn what_a_replica_was_found_to_serve_is_news_once(
+        #[case] shown: Option<f64>,
+        #[case] now: Option<f64>,
+        #[case] news: bool,
+    ) {
+        let found = |rate: f64| RequestsPerSecond::new(rate).unwrap();
+        let record = record(fresh(50.0), 2);
+        let shown = scaling_status(&record, shown.map(found));
+        assert_eq!(is_news(Some(&shown), (&record, now.map(found)), Steady::NotYet), news);
     }
 }

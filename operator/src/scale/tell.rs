@@ -127,7 +127,7 @@ impl Teller<'_> {
             found,
         } = news;
         let record = &decision.record;
-        if decision.action != Action::Hold && ordered == Ordered::Yes {
+        if decision.action != Action::Hold {
             told.moved = Some(Moved {
                 floor: decision.floor,
                 why: record.sentence(),
@@ -137,34 +137,30 @@ impl Teller<'_> {
         let present = Instant::now();
         let findings = told.lasting(found, &before.conditions, present);
         let fresh = report::sees_load(record);
-        let news = report::is_news(before.scaling.as_ref(), record, told.steady(fresh, present));
+        let steady = told.steady(fresh, present);
+        let news = report::is_news(before.scaling.as_ref(), (record, capacity), steady);
         let changed = news.then(|| report::scaling_status(record, capacity));
         let next = before.next(&findings, changed, (cluster.generation, self.now));
-        if before == next {
-            told.written = Some(next);
-            return;
-        }
-        match report::write(self.writer, resource, &next).await {
-            Ok(()) => {
-                self.announce(resource, (&before, &next), told.moved.take()).await;
-                told.written = Some(next);
+        if before != next {
+            if let Err(error) = report::write(self.writer, resource, &next).await {
+                tracing::warn!(cluster = %cluster.id, %error, "the decision could not be reported");
+                return;
             }
-            Err(error) => tracing::warn!(cluster = %cluster.id, %error, "the decision could not be reported"),
+            self.announce(resource, (&before, &next)).await;
         }
-    }
-
-    // One event per change of the floor, and one when metrics are lost or come back.
-    async fn announce(
-        &self,
-        resource: &PathfinderCluster,
-        (before, next): (&ScaleReport, &ScaleReport),
-        moved: Option<Moved>,
-    ) {
-        if let Some(Moved { floor, why }) = moved {
+        told.written = Some(next);
+        // One event per change of the floor, once it is ordered and status shows it.
+        if ordered == Ordered::Yes
+            && let Some(Moved { floor, why }) = told.moved.take()
+        {
             // Events of one reason and action are folded into one; each number is an event of its own.
             let scaled = event(EventType::Normal, "Scaled", &why, &format!("ScaleTo{floor}"));
             publish(self.recorder, resource, scaled).await;
         }
+    }
+
+    // One event when metrics are lost or come back, and so on.
+    async fn announce(&self, resource: &PathfinderCluster, (before, next): (&ScaleReport, &ScaleReport)) {
         for type_ in ANNOUNCED {
             let (old, Some(new)) = (of_type(before, type_), of_type(next, type_)) else {
                 continue;

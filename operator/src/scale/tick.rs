@@ -137,6 +137,7 @@ impl Scaler {
             // Who goes first is a wish; that somebody goes is not.
             if let Err(error) = actuate::set_deletion_cost(&self.writer, &cluster.id, (&pod, cost)).await {
                 tracing::warn!(cluster = %cluster.id, %error, "any pod may be the first to go");
+                break;
             }
         }
         match self.write(of, orders).await {
