@@ -176,12 +176,13 @@ impl Aside {
     /// this one, and the others hear of it when Redis is back; their entries end by their time at the latest.
     pub async fn invalidate(&self, tag: &str) {
         let inner = &self.0;
+        let Some(redis) = &inner.redis else {
+            return inner.local.forget(tag, Instant::now());
+        };
         // First, and until it was said: also when who invalidates goes away meanwhile.
-        let number = inner.redis.as_ref().map(|_| inner.unsaid.add(tag));
+        let number = inner.unsaid.add(tag);
         inner.local.forget(tag, Instant::now());
-        if let (Some(redis), Some(number)) = (&inner.redis, number)
-            && say(redis, tag).await.is_ok()
-        {
+        if say(redis, tag).await.is_ok() {
             inner.unsaid.remove(tag, number);
         }
     }

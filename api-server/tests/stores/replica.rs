@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Person, Postgres, Redis, Server, call, get, wait_for};
+use crate::support::{LIST, Person, Postgres, Redis, Server, call, get, wait_for};
 
-const LIST: &str = "/api/tournaments";
 const FALLBACKS: &str = "database_replica_fallbacks_total";
 
 struct Stack {

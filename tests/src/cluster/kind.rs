@@ -95,12 +95,12 @@ pub fn up(paths: &Paths, wanted: Wanted) -> anyhow::Result<()> {
         remembered.program()
     );
     let there = status(paths, engine);
-    refuse_other_size(&there, (wanted, mend::nodes(paths, engine).len()))?;
     let whole = there.up && there.ready.len() == wanted.nodes && there.not_ready.is_empty();
     // A node that was lost a moment ago still says Ready: the engine knows better.
     if whole && mend::all_run(paths, engine, &there.ready) && addons::ready(engine) {
         return Ok(());
     }
+    refuse_other_size(&there, (wanted, mend::nodes(paths, engine).len()))?;
     if engine == Engine::Podman {
         packages::ensure(paths, packages::CLUSTER)?;
     }

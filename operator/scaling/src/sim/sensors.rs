@@ -61,7 +61,7 @@ impl Sensing {
             Self::Prometheus => (rate(load, now, 2 * SCRAPE_SECONDS), age(now)),
             Self::Direct => {
                 let (now, period) = (i64::from(now), i64::from(self.period_seconds()));
-                let last = (now - READ_PHASE).div_euclid(period) * period + READ_PHASE;
+                let last = sample_before(now, (period, READ_PHASE));
                 (load.mean(last - period, last), whole(now - last))
             }
         }
@@ -89,7 +89,11 @@ fn whole(seconds: i64) -> u32 {
 }
 
 fn scrape_before(time: i64) -> i64 {
-    (time - SCRAPE_PHASE).div_euclid(SCRAPE_SECONDS) * SCRAPE_SECONDS + SCRAPE_PHASE
+    sample_before(time, (SCRAPE_SECONDS, SCRAPE_PHASE))
+}
+
+fn sample_before(time: i64, (period, phase): (i64, i64)) -> i64 {
+    (time - phase).div_euclid(period) * period + phase
 }
 
 /// Mean rate of the last whole seconds, as Knative's one-second scrapes give it.

@@ -119,9 +119,12 @@ impl Endpoints {
             deadline: self.deadline,
             limit_bytes: limit_bytes(scope.pods),
         };
-        let questions = query::questions(&source.endpoint, scope);
-        let load = questions.load.clone();
-        let beside = beside(source.endpoint.clone(), questions, (client.clone(), bounds));
+        let Questions {
+            load,
+            durations,
+            stores,
+        } = query::questions(&source.endpoint, scope);
+        let beside = beside(source.endpoint.clone(), (durations, stores), (client.clone(), bounds));
         let (load, beside) = tokio::join!(
             vector(&client, &load, bounds),
             source.background.look(beside, (Instant::now(), self.patience)),
@@ -191,11 +194,12 @@ impl Source {
     }
 }
 
-async fn beside(endpoint: Arc<Endpoint>, questions: Questions, (client, bounds): (Client, Bounds)) -> Beside {
-    let (durations, stores) = tokio::join!(
-        vector(&client, &questions.durations, bounds),
-        vector(&client, &questions.stores, bounds),
-    );
+async fn beside(
+    endpoint: Arc<Endpoint>,
+    (durations, stores): (String, String),
+    (client, bounds): (Client, Bounds),
+) -> Beside {
+    let (durations, stores) = tokio::join!(vector(&client, &durations, bounds), vector(&client, &stores, bounds),);
     collect::beside(&endpoint, durations, stores)
 }
 
