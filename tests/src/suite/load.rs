@@ -35,6 +35,8 @@ pub struct LoadReport {
     pub success: f64,
     /// 95th percentile of the response time, seconds.
     pub p95_seconds: f64,
+    /// How many answers of each status, `"0"` for none, and the errors that there were; as vegeta says it.
+    pub answers: String,
 }
 
 impl Load {
@@ -174,6 +176,7 @@ impl Load {
             requests: report["requests"].as_u64().unwrap_or_default(),
             success: report["success"].as_f64().unwrap_or_default(),
             p95_seconds: report["latencies"]["95th"].as_f64().unwrap_or_default() / 1e9,
+            answers: format!("{} {}", report["status_codes"], report["errors"]),
         })
     }
 
