@@ -54,6 +54,10 @@ const TREND_UNCONFIRMED: f64 = 0.2;
 /// How many times as steep as the rise before them two rises are believed to be.
 const TREND_STEEPER: f64 = 2.0;
 
+/// How many times as steep as those around it the rise in the middle is where it is a step that pods tell one after the other:
+/// each is scraped at a phase of its own, so a step takes up to two intervals, and three rises.
+const TREND_UNEVEN: f64 = 2.0;
+
 /// What was learned of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Learning {
@@ -222,7 +226,8 @@ impl Learning {
 
     /// The load at the end of the horizon, if it goes on rising as it did over the last samples, and no faster than between
     /// any two of the last three: a step is over within one scrape or two, and goes nowhere. Where the rise before those was
-    /// far smaller it may be a step all the same, and little is believed until the next sample.
+    /// far smaller, or the one in the middle far larger than both beside it, it may be a step all the same, and little is
+    /// believed until the next sample.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
         // Asked again before the next scrape, the load says nothing new of where it goes: what the last one said counts.
         let [Some(newest), Some(last), Some(before), Some(oldest)] = self.recent_with((now, load), ahead.spacing)
@@ -235,12 +240,12 @@ impl Learning {
         let rise = |from: (Timestamp, f64), to: (Timestamp, f64)| {
             (to.1 - from.1) / span::elapsed(from.0, to.0).as_secs_f64().max(1e-3)
         };
-        let slope = rise(oldest, newest)
-            .min(rise(last, newest))
-            .min(rise(before, last))
-            .max(0.0);
+        let (first, second, third) = (rise(oldest, before), rise(before, last), rise(last, newest));
+        let slope = rise(oldest, newest).min(third).min(second).max(0.0);
         let horizon = ahead.horizon.as_secs_f64();
-        let believed = (TREND_STEEPER * rise(oldest, before) * horizon).max(newest.1 * TREND_UNCONFIRMED);
+        let is_step = ahead.is_smeared && second > TREND_UNEVEN * first.min(third);
+        let confirmed = if is_step { 0.0 } else { TREND_STEEPER * first * horizon };
+        let believed = confirmed.max(newest.1 * TREND_UNCONFIRMED);
         load.max(newest.1 + (slope * horizon).min(believed).min(newest.1 * TREND_MOST))
     }
 }
@@ -250,14 +255,19 @@ impl Learning {
 struct Ahead {
     horizon: Duration,
     spacing: Duration,
+    /// Whether three rises may be one step: samples are closer than the two intervals in which pods tell of it.
+    is_smeared: bool,
 }
 
 impl Ahead {
     fn of(policy: &Policy, sample: &Sample) -> Self {
+        let interval = policy.scrape_interval();
+        // Ticks and scrapes are never quite in step.
+        let spacing = interval.mul_f64(0.8).max(TREND_CLOSEST);
         Self {
             horizon: sample.horizon,
-            // Ticks and scrapes are never quite in step.
-            spacing: policy.scrape_interval().mul_f64(0.8).max(TREND_CLOSEST),
+            spacing,
+            is_smeared: spacing < interval * 2,
         }
     }
 }

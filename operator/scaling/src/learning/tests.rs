@@ -119,22 +119,57 @@ fn a_ramp_that_comes_again_and_again_teaches_the_trend() {
     assert_eq!(learning.shadows.chosen(&policy).kind(), Kind::Trend);
 }
 
+/// The trend after these loads, 5 s apart, over the last of them.
+fn trend_of(policy: &Policy, loads: [f64; 4]) -> f64 {
+    let mut learning = Learning::default();
+    for (second, load) in (0..).step_by(5).zip(&loads[..3]) {
+        learning.take(policy, &sample(*load, second));
+    }
+    let last = sample(loads[3], 15);
+    learning.trend(loads[3], Ahead::of(policy, &last), last.now) / loads[3]
+}
+
 #[test]
 fn a_step_that_two_scrapes_show_is_believed_by_a_part_and_a_ramp_in_full_from_its_third_rise() {
     let policy = policy(with_latency());
-    let trend = |loads: [f64; 4]| {
-        let mut learning = Learning::default();
-        for (second, load) in (0..).step_by(5).zip(&loads[..3]) {
-            learning.take(&policy, &sample(*load, second));
-        }
-        let last = sample(loads[3], 15);
-        learning.trend(loads[3], Ahead::of(&policy, &last), last.now) / loads[3]
-    };
+    let trend = |loads| trend_of(&policy, loads);
     let most = 1.0 + TREND_UNCONFIRMED;
     assert!((trend([100.0, 100.0, 350.0, 600.0]) - most).abs() < 1e-9);
     // Eight times the rise of five seconds in a horizon of 40 s.
     assert!((trend([100.0, 110.0, 120.0, 130.0]) - (130.0 + 80.0) / 130.0).abs() < 1e-9);
     assert!((trend([100.0, 300.0, 500.0, 700.0]) - (1.0 + TREND_MOST)).abs() < 1e-9);
+}
+
+/// What part of a step pods have told of `seconds` after it, which are scraped every 5 s, each at a phase of its own: at the first
+/// scrape after it the part since the step, at the second all of it.
+fn told(seconds: f64) -> f64 {
+    match seconds {
+        ..5.0 => seconds.max(0.0).powi(2) / 50.0,
+        5.0..10.0 => 1.0 - (10.0 - seconds).powi(2) / 50.0,
+        _ => 1.0,
+    }
+}
+
+#[test]
+fn a_step_that_pods_tell_one_after_the_other_is_believed_by_a_part_alone() {
+    let each_five = policy(with_latency());
+    let most = 1.0 + TREND_UNCONFIRMED + 1e-9;
+    for tenths in 0..50 {
+        let first = f64::from(tenths) / 10.0;
+        let shown = |place: f64| 100.0 + 900.0 * told(first + 5.0 * place);
+        for begins in [-2.0, -1.0, 0.0] {
+            let loads = [-1.0, 0.0, 1.0, 2.0].map(|place| shown(begins + place));
+            let trend = trend_of(&each_five, loads);
+            assert!(trend <= most, "{first} s after it, {loads:?}: {trend}");
+        }
+    }
+    // Pods that are read at once every 2 s tell of a step within one sample of 4 s, or two: this is none.
+    let directly = policy(PolicyInput {
+        scrape_interval: Duration::from_secs(2),
+        ..with_latency()
+    });
+    assert!(trend_of(&directly, [100.0, 200.0, 700.0, 800.0]) > most);
+    assert!(trend_of(&each_five, [100.0, 200.0, 700.0, 800.0]) <= most);
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! The same closed loop as everywhere (plant, HPA above the floor, `decide`), but with times of half a second, because the
 //! seconds of a bench are too coarse for phases. Knows no trace and no peer. What is found is bounded by sensing alone: a
 //! rate is the slope of the last two scrapes, so the whole step is seen at the second scrape after it at the latest.
+//! Prometheus scrapes each pod at a phase of its own, so a step is smeared: here half of the pods are scraped at the same
+//! phase as the others, or a quarter, half or three quarters of an interval after them. Who reads the pods reads all at once.
 
 use std::time::Duration;
 
@@ -37,8 +39,9 @@ const WATCHED_SECONDS: u32 = 600;
 /// Nothing bounds the order but the laws.
 const BOUNDS: Bounds = Bounds { min: 2, max: 1000 };
 
-/// Arrivals of as many seeds are tried at each phase.
-const SEEDS: [u64; 4] = [1, 2, 3, 4];
+/// Arrivals of as many seeds are tried at each phase, and with each the other half of the pods is scraped so many quarters of
+/// an interval after the first, where Prometheus scrapes.
+const SEEDS: [(u64, u32); 4] = [(1, 0), (2, 1), (3, 2), (4, 3)];
 
 /// Times are counted in these.
 const HALVES_PER_SECOND: u32 = 2;
@@ -113,14 +116,19 @@ pub fn reactions() -> Result<Vec<Reaction>, Vec<PolicyError>> {
 pub fn reaction(sensing: Sensing, target: Target, pod_start_seconds: u32) -> Result<Reaction, Vec<PolicyError>> {
     let policy = policy(sensing, target, pod_start_seconds)?;
     let (mut seconds, mut overshoots) = (Vec::new(), Vec::new());
-    for seed in SEEDS {
+    for (seed, quarters) in SEEDS {
         let load = load(seed);
+        let apart = match sensing {
+            Sensing::Prometheus => halves(sensing) * quarters / 4,
+            Sensing::Direct => 0,
+        };
         for scrape_phase in 0..halves(sensing) {
             for decision_phase in 0..halves(sensing) {
                 let trial = Trial {
                     load: &load,
                     period: halves(sensing),
                     phases: (scrape_phase, decision_phase),
+                    apart,
                     pod_start_seconds,
                 };
                 let (after, most) = trial.run(&policy);
@@ -195,6 +203,8 @@ struct Trial<'a> {
     load: &'a Load,
     period: u32,
     phases: (u32, u32),
+    // How much later than the first half the other half of the pods is scraped.
+    apart: u32,
     pod_start_seconds: u32,
 }
 
@@ -263,12 +273,11 @@ impl Trial<'_> {
 
     /// What is known at `time`: the slope between the last two scrapes before it, and the latency up to the last full second.
     fn observed(&self, state: &State, time: u32) -> Observation {
-        let (time, period) = (i64::from(time), i64::from(self.period));
-        let phase = i64::from(self.phases.0);
-        // A scrape at the time of a decision comes too late for it.
-        let last = (time - 1 - phase).div_euclid(period) * period + phase;
-        let rate = (self.counted(last) - self.counted(last - period)) / (f64::from(self.period) / 2.0);
-        let age = Duration::from_millis(u64::try_from(time - last).unwrap_or_default() * 500);
+        let first = self.scraped(time, self.phases.0);
+        let other = self.scraped(time, self.phases.0 + self.apart);
+        let rate = f64::midpoint(self.rate(first), self.rate(other));
+        let time = i64::from(time);
+        let age = Duration::from_millis(u64::try_from(time - first).unwrap_or_default() * 500);
         let world = World {
             load: self.load,
             plant: &state.plant,
@@ -283,6 +292,18 @@ impl Trial<'_> {
             floor: state.floor.or(Some(Replicas::new(state.plant.ordered()))),
             ..Observation::of(Signal::classify(rate, age, OLDEST))
         }
+    }
+
+    /// When pods of this phase were scraped last; a scrape at the time of a decision comes too late for it.
+    fn scraped(&self, time: u32, phase: u32) -> i64 {
+        let (time, period, phase) = (i64::from(time), i64::from(self.period), i64::from(phase));
+        (time - 1 - phase).div_euclid(period) * period + phase
+    }
+
+    /// The slope between a scrape and the one before it, in requests/s.
+    fn rate(&self, last: i64) -> f64 {
+        let before = last - i64::from(self.period);
+        (self.counted(last) - self.counted(before)) / (f64::from(self.period) / 2.0)
     }
 
     /// Requests that arrived before `time`; within a second they are spread evenly.
@@ -331,6 +352,7 @@ mod tests {
             load: &load,
             period: 10,
             phases: (0, 0),
+            apart: 0,
             pod_start_seconds: 30,
         };
         let step = i64::from(STEP_SECONDS);

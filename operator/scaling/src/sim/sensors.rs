@@ -12,7 +12,11 @@ use crate::sim::{load::Load, plant::SATURATION, run::World};
 /// Seconds between two scrapes of Prometheus: the same for everybody who asks it.
 pub const SCRAPE_SECONDS: i64 = 5;
 
-/// When scrapes happen within their interval; ticks of autoscalers happen at its beginning, so samples are 2 s old.
+/// When pods are scraped within the interval, a fifth of them at each of these seconds: Prometheus spreads its targets. Ticks of
+/// autoscalers happen at its beginning, so samples are 2 s old on average.
+const SCRAPE_PHASES: [i64; 5] = [0, 1, 2, 3, 4];
+
+/// The one in the middle.
 const SCRAPE_PHASE: i64 = 3;
 
 /// When pods are read directly, within the interval of that: the sample is as old as one that is fetched and not yet read.
@@ -69,27 +73,28 @@ impl Sensing {
 }
 
 /// `sum(rate(...[window]))` at the beginning of second `now`, in requests/s: the slope between the first and the last
-/// scrape within the window.
+/// scrape of each pod within the window, where all pods have the same share of the load.
 pub fn rate(load: &Load, now: u32, window_seconds: i64) -> f64 {
     let now = i64::from(now);
-    let (last, first) = (
-        scrape_before(now),
-        scrape_before(now - window_seconds - 1) + SCRAPE_SECONDS,
-    );
-    load.mean(first.min(last - SCRAPE_SECONDS), last)
+    let of_phase = |phase: i64| {
+        let scrape_before = |time| sample_before(time, (SCRAPE_SECONDS, phase));
+        let (last, first) = (
+            scrape_before(now),
+            scrape_before(now - window_seconds - 1) + SCRAPE_SECONDS,
+        );
+        load.mean(first.min(last - SCRAPE_SECONDS), last)
+    };
+    SCRAPE_PHASES.into_iter().map(of_phase).sum::<f64>() / 5.0
 }
 
-/// The age of the last scrape at `now` in seconds.
+/// The age of the scrapes in the middle at `now` in seconds.
 pub fn age(now: u32) -> u32 {
-    whole(i64::from(now) - scrape_before(i64::from(now)))
+    let now = i64::from(now);
+    whole(now - sample_before(now, (SCRAPE_SECONDS, SCRAPE_PHASE)))
 }
 
 fn whole(seconds: i64) -> u32 {
     u32::try_from(seconds).unwrap_or_default()
-}
-
-fn scrape_before(time: i64) -> i64 {
-    sample_before(time, (SCRAPE_SECONDS, SCRAPE_PHASE))
 }
 
 fn sample_before(time: i64, (period, phase): (i64, i64)) -> i64 {

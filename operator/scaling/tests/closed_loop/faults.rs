@@ -1,6 +1,6 @@
 //! What must not happen when something goes wrong: no decrease on a lie, no pods that cannot help.
 //!
-//! Every story has an hour of ordinary life before its fault, half of it at its peak of 2000 requests/s, and its fault lasts
+//! Every story has an hour and a half of ordinary life before its fault, most of it at its peak of 2000 requests/s, and its fault lasts
 //! ten minutes where nothing else is said. The floor is judged, what is ordered (the floor and the HPA's on top), and the
 //! sentence that a person would read meanwhile.
 
@@ -15,9 +15,9 @@ use rstest::rstest;
 
 use crate::course::{Course, POD_START_SECONDS, Tick, incident};
 
-const FAULT: u32 = 3600;
-const OVER: u32 = 4200;
-const END: u32 = 7200;
+const FAULT: u32 = 5400;
+const OVER: u32 = 6000;
+const END: u32 = 9000;
 /// Fresh data must cover so many seconds before anything is lowered.
 const WINDOW: u32 = 30;
 /// The longest that a load is held.
@@ -63,13 +63,13 @@ fn most(course: &Course, (from, to): (u32, u32), of: fn(&Tick) -> u32) -> u32 {
     Fault::EmptyAnswer,
     "no usable data for 10 min, the pods are not scraped (no data is not no load)"
 )]
-// The last sample is of second 3598, and 597 s old at the last tick.
+// The last sample is of second 5398, and 597 s old at the last tick.
 #[case::stale(
     Fault::Stale,
     "no usable data for 9 min, the last sample is 9 min old (no data is not no load)"
 )]
 fn a_load_that_nobody_sees_lowers_nothing_although_it_falls(#[case] fault: Fault, #[case] why: &str) {
-    let course = Course::of(peak_until(3900, LOW), &[incident(fault, FAULT, OVER)]);
+    let course = Course::of(peak_until(FAULT + 300, LOW), &[incident(fault, FAULT, OVER)]);
     let floor = kept(&course, OVER + WINDOW);
     assert_eq!(course.before(OVER).sentence(), format!("held at {floor}: {why}"));
     assert_eq!(
@@ -192,13 +192,13 @@ fn pods_that_crash_again_and_again_do_not_multiply_and_demand_is_still_followed(
     let more = 1.5 * PEAK;
     let failing = 12;
     let course = Course::of(
-        peak_until(3900, more),
+        peak_until(FAULT + 300, more),
         &[incident(Fault::CrashLooping { pods: failing }, FAULT, OVER)],
     );
     let floor = kept(&course, OVER);
     assert!(floor < 2 * failing, "more than half of {floor} fail");
-    assert_eq!(most(&course, (FAULT, 3900), |tick| tick.ordered), floor);
-    let crashing = course.before(3900);
+    assert_eq!(most(&course, (FAULT, FAULT + 300), |tick| tick.ordered), floor);
+    let crashing = course.before(FAULT + 300);
     let latency = crashing.decision.record.signals[1];
     assert!(latency.value > Some(0.5) && latency.asked.is_none(), "{latency:?}");
     assert!(
@@ -235,7 +235,7 @@ fn a_clock_that_steps_ends_no_hold(#[case] seconds: i32) {
 
 #[test]
 fn a_restart_in_mid_burst_keeps_the_floor_for_the_longest_hold() {
-    let burst = (0..END).map(|now| if (FAULT..3700).contains(&now) { PEAK } else { LOW });
+    let burst = (0..END).map(|now| if (FAULT..FAULT + 100).contains(&now) { PEAK } else { LOW });
     let (gone, back) = (FAULT + 20, FAULT + 40);
     let course = Course::of(burst, &[incident(Fault::Restart, gone, back)]);
     let floor = course.before(gone).floor();
