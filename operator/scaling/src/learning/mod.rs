@@ -54,7 +54,7 @@ const TREND_UNCONFIRMED: f64 = 0.2;
 /// How many times as steep as the rise before them two rises are believed to be.
 const TREND_STEEPER: f64 = 2.0;
 
-/// How many times as steep as those around it the rise in the middle is where it is a step that pods tell one after the other:
+/// How many times as steep as the flatter one beside it the rise in the middle is where pods tell of a step one after the other:
 /// each is scraped at a phase of its own, so a step takes up to two intervals, and three rises.
 const TREND_UNEVEN: f64 = 2.0;
 
@@ -226,7 +226,7 @@ impl Learning {
 
     /// The load at the end of the horizon, if it goes on rising as it did over the last samples, and no faster than between
     /// any two of the last three: a step is over within one scrape or two, and goes nowhere. Where the rise before those was
-    /// far smaller, or the one in the middle far larger than both beside it, it may be a step all the same, and little is
+    /// far smaller, or the one in the middle far steeper than one beside it, it may be a step all the same, and little is
     /// believed until the next sample.
     fn trend(&self, load: f64, ahead: Ahead, now: Timestamp) -> f64 {
         // Asked again before the next scrape, the load says nothing new of where it goes: what the last one said counts.
