@@ -1,13 +1,14 @@
 //! What stands between the network and the handlers: budgets of clients, the bound on requests in flight, and whose word
 //! about addresses is taken. State only; the layers that use it are in [`crate::middleware`].
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use axum::http::HeaderValue;
+use axum::http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
 
 use crate::accept::ConnectionLimits;
-use crate::address::TrustedProxies;
+use crate::address::{TrustedProxies, budget_key};
 use crate::config::Tracing;
 use crate::domain::user::UserId;
 use crate::error::ApiError;
@@ -24,6 +25,8 @@ pub struct EdgeConfig {
     pub per_address: Option<Rate>,
     /// What one user may do; `None` is not limited.
     pub per_user: Option<Rate>,
+    /// How often one address may be wrong about one account's password; `None` is not limited.
+    pub wrong_passwords: Option<Rate>,
     /// Whose word about addresses is taken.
     pub trusted_proxies: TrustedProxies,
     /// Sites whose pages may use the API from a browser.
@@ -51,6 +54,7 @@ pub struct Edge {
     /// The budgets of addresses.
     pub per_address: Option<RateLimiter>,
     per_user: Option<RateLimiter>,
+    wrong_passwords: Option<RateLimiter>,
     /// Whose word about addresses is taken.
     pub trusted_proxies: TrustedProxies,
     /// Sites whose pages may use the API from a browser.
@@ -67,9 +71,38 @@ impl Edge {
             in_flight: Semaphore::new(config.max_in_flight),
             per_address: config.per_address.map(|rate| RateLimiter::new(rate, now)),
             per_user: config.per_user.map(|rate| RateLimiter::new(rate, now)),
+            wrong_passwords: config.wrong_passwords.map(|rate| RateLimiter::new(rate, now)),
             trusted_proxies: config.trusted_proxies.clone(),
             origins: config.origins.clone(),
             tracing: config.tracing,
+        }
+    }
+
+    /// Who asks, as far as budgets go: the client behind proxies that are trusted. `None` for who connects from loopback: they
+    /// run beside this process and have no budget. What a header says of loopback does not count.
+    pub fn budgeted(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        let client = self.trusted_proxies.client(peer, headers);
+        let is_beside = client == peer.to_canonical() && client.is_loopback();
+        (!is_beside).then(|| budget_key(client))
+    }
+
+    /// Takes one try from what `client` may be wrong about the password of an account.
+    ///
+    /// # Errors
+    /// It was wrong too often.
+    pub fn take_try(&self, (client, account): (Option<IpAddr>, &str)) -> Result<(), ApiError> {
+        let (Some(limiter), Some(client)) = (&self.wrong_passwords, client) else {
+            return Ok(());
+        };
+        limiter
+            .take((client, account), Instant::now())
+            .map_err(|too_many| ApiError::TooManyRequests(too_many.retry_after))
+    }
+
+    /// The password was right: the try does not count.
+    pub fn give_back_try(&self, (client, account): (Option<IpAddr>, &str)) {
+        if let (Some(limiter), Some(client)) = (&self.wrong_passwords, client) {
+            limiter.give_back((client, account), Instant::now());
         }
     }
 

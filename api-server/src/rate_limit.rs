@@ -19,8 +19,8 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 /// What one key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests per second, on average; at least 1.
-    pub per_second: u32,
+    /// One request comes back after this long; at least a microsecond.
+    pub every: Duration,
     /// Requests that may come at once after a pause; at least 1.
     pub burst: u32,
 }
@@ -55,13 +55,13 @@ struct Found<'a> {
 impl RateLimiter {
     /// A table in which every key has this budget.
     pub fn new(rate: Rate, now: Instant) -> Self {
-        let cost = (1_000_000 / u64::from(rate.per_second.max(1))).max(1);
+        let cost = u64::try_from(rate.every.as_micros()).unwrap_or(TIME_MASK).max(1);
         Self {
             slots: (0..SETS * WAYS).map(|_| AtomicU64::new(0)).collect(),
             hasher: RandomState::new(),
             started: now,
             cost,
-            allowance: cost * u64::from(rate.burst.max(1)),
+            allowance: cost.saturating_mul(u64::from(rate.burst.max(1))),
         }
     }
 
@@ -88,6 +88,26 @@ impl RateLimiter {
                 .is_ok()
             {
                 return Ok(());
+            }
+        }
+    }
+
+    /// Gives one request back that was taken: it turned out not to count.
+    pub fn give_back(&self, key: impl Hash, now: Instant) {
+        let now = self.micros(now);
+        let hash = self.hasher.hash_one(key);
+        loop {
+            let found = self.find(hash, now);
+            // Somebody else has the slot by now, or the budget is full again: nothing to give back.
+            if found.seen & !TIME_MASK != tag(hash) || found.used_until <= now {
+                return;
+            }
+            let next = tag(hash) | (found.used_until.saturating_sub(self.cost) & TIME_MASK);
+            if (found.slot)
+                .compare_exchange_weak(found.seen, next, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+            {
+                return;
             }
         }
     }
@@ -134,7 +154,7 @@ mod tests {
     use super::*;
 
     const RATE: Rate = Rate {
-        per_second: 10,
+        every: Duration::from_millis(100),
         burst: 5,
     };
 
@@ -181,6 +201,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_given_back_can_be_taken_again_and_never_more_than_that() {
+        let now = Instant::now();
+        let limiter = RateLimiter::new(RATE, now);
+        limiter.give_back("a", now);
+        assert_eq!(taken(&limiter, "a", now), 5);
+        limiter.give_back("a", now);
+        limiter.give_back("a", now);
+        assert_eq!(taken(&limiter, "a", now), 2);
+    }
+
+    #[test]
     fn a_flood_of_keys_takes_no_memory_and_does_not_free_the_one_that_asks_too_often() {
         let now = Instant::now();
         let limiter = RateLimiter::new(RATE, now);
@@ -198,7 +229,7 @@ mod tests {
         let now = Instant::now();
         let limiter = RateLimiter::new(
             Rate {
-                per_second: 1,
+                every: Duration::from_secs(1),
                 burst: 1000,
             },
             now,

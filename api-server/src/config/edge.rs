@@ -46,6 +46,10 @@ pub struct EdgeArgs {
     /// Requests per second of one user, with bursts of twice as many; 0 is no limit.
     #[arg(long, env = "RATE_LIMIT_PER_USER", default_value_t = 50)]
     pub rate_limit_per_user: u32,
+    /// Wrong passwords per minute for one account from one client address; 0 is no limit. Loopback is not limited. Who signs
+    /// in with the right one loses nothing, and other addresses may still try.
+    #[arg(long, env = "RATE_LIMIT_WRONG_PASSWORDS", default_value_t = 30)]
+    pub rate_limit_wrong_passwords: u32,
     /// Networks of proxies whose X-Forwarded-For is believed, like `10.0.0.0/8,192.0.2.7`.
     #[arg(long, env = "TRUSTED_PROXIES", default_value = "")]
     pub trusted_proxies: TrustedProxies,
@@ -145,6 +149,7 @@ pub(super) fn edge(args: &EdgeArgs) -> Result<EdgeConfig, ConfigError> {
         max_in_flight: count(args.max_in_flight),
         per_address: rate(args.rate_limit_per_address),
         per_user: rate(args.rate_limit_per_user),
+        wrong_passwords: sign_ins(args.rate_limit_wrong_passwords),
         trusted_proxies: args.trusted_proxies.clone(),
         origins: origins(&args.cors_origins)?,
         tracing: args.traces.tracing(),
@@ -200,8 +205,15 @@ pub(super) fn payments(args: PaymentArgs) -> Result<Option<PaymentConfig>, Confi
 
 fn rate(per_second: u32) -> Option<Rate> {
     (per_second > 0).then(|| Rate {
-        per_second,
+        every: Duration::from_secs(1) / per_second,
         burst: per_second.saturating_mul(2),
+    })
+}
+
+fn sign_ins(per_minute: u32) -> Option<Rate> {
+    (per_minute > 0).then(|| Rate {
+        every: Duration::from_secs(60) / per_minute,
+        burst: per_minute,
     })
 }
 
@@ -243,16 +255,16 @@ mod tests {
     #[test]
     fn without_flags_clients_have_budgets_and_nobody_is_trusted() {
         let edge = parse(&[]).expect("defaults fit together").edge;
-        assert!(edge.per_address.is_some() && edge.per_user.is_some());
+        assert!(edge.per_address.is_some() && edge.per_user.is_some() && edge.wrong_passwords.is_some());
         assert_eq!(edge.trusted_proxies, TrustedProxies::default());
         assert_eq!((edge.origins, edge.tracing), (Origins::None, Tracing::Off));
     }
 
     #[test]
     fn a_budget_of_zero_is_none() {
-        let flags = ["--rate-limit-per-address", "0", "--rate-limit-per-user", "0"];
-        let edge = parse(&flags).expect("fits").edge;
-        assert!(edge.per_address.is_none() && edge.per_user.is_none());
+        let flags = ["per-address", "per-user", "wrong-passwords"].map(|of| format!("--rate-limit-{of}=0"));
+        let edge = parse(&flags.each_ref().map(String::as_str)).expect("fits").edge;
+        assert!(edge.per_address.is_none() && edge.per_user.is_none() && edge.wrong_passwords.is_none());
     }
 
     #[test]

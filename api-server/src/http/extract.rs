@@ -1,9 +1,11 @@
 //! What handlers read from a request. The same as axum's own extractors, but a request that does not fit is answered
 //! with a problem document; and who the request is from.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequest, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
@@ -15,6 +17,7 @@ use crate::domain::session::SessionId;
 use crate::domain::user::UserId;
 use crate::error::ApiError;
 use crate::metrics::edge::Limited;
+use crate::middleware::connection::Accepted;
 use crate::store::db::Freshness;
 
 /// Carries the token past proxies that keep `Authorization` for themselves.
@@ -70,6 +73,21 @@ impl FromRequestParts<Arc<App>> for Authenticated {
             Err(Refused::Invalid) => Err(ApiError::InvalidToken),
             Err(Refused::Unavailable) => Err(ApiError::SessionsUnavailable),
         }
+    }
+}
+
+/// Whose budget for wrong passwords a request is on; `None` has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Client(pub Option<IpAddr>);
+
+impl FromRequestParts<Arc<App>> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
+        let accepted = parts.extensions.get::<ConnectInfo<Accepted>>();
+        Ok(Self(
+            accepted.and_then(|info| app.edge.budgeted(info.0.peer.ip(), &parts.headers)),
+        ))
     }
 }
 

@@ -14,13 +14,14 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::answer::Personal;
-use super::extract::{Authenticated, Json, Path};
+use super::extract::{Authenticated, Client, Json, Path};
 use crate::app::App;
 use crate::auth::password::Verdict;
 use crate::cache::sessions::Ended;
 use crate::domain::session::{Credentials, SessionId, SessionView};
 use crate::domain::user::{User, known_email};
 use crate::error::{ApiError, Problem};
+use crate::metrics::edge::Limited;
 use crate::store::users;
 
 /// The paths of this area.
@@ -70,17 +71,28 @@ pub struct CurrentSession {
 /// Signs in.
 ///
 /// # Errors
-/// An address and a password that do not belong together; 503 while Redis, the database or a free core is missing.
+/// An address and a password that do not belong together, 429 after too many of them; 503 while Redis, the database or a free
+/// core is missing.
 #[utoipa::path(post, path = "/api/sessions", tag = "sessions", request_body = Credentials, responses(
     (status = 201, body = SignedIn), (status = 400, body = Problem), (status = 401, body = Problem),
     (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-    (status = 503, body = Problem)
+    (status = 429, body = Problem), (status = 503, body = Problem)
 ))]
-pub async fn sign_in(State(app): State<Arc<App>>, Json(credentials): Json<Credentials>) -> Result<Response, ApiError> {
+pub async fn sign_in(
+    State(app): State<Arc<App>>,
+    Client(client): Client,
+    Json(credentials): Json<Credentials>,
+) -> Result<Response, ApiError> {
     app.sessions.check_available()?;
     let db = app.db()?;
-    let found = match known_email(&credentials.email) {
-        Some(email) => users::credentials(db, &email).await?,
+    let email = known_email(&credentials.email);
+    // Taken before the password is looked at, so that many at once cannot all be the last one. An address of no account counts
+    // as well, or it would be told from others.
+    let tried = (client, email.as_deref().unwrap_or_default());
+    let within = app.edge.take_try(tried);
+    within.inspect_err(|_| app.metrics.edge.limited(Limited::Password))?;
+    let found = match &email {
+        Some(email) => users::credentials(db, email).await?,
         None => None,
     };
     let (user, hash) = found.unzip();
@@ -88,6 +100,7 @@ pub async fn sign_in(State(app): State<Arc<App>>, Json(credentials): Json<Creden
     let (Some(user), Verdict::Right) = (user, verdict) else {
         return Err(ApiError::WrongCredentials);
     };
+    app.edge.give_back_try(tried);
     let begun = app.sessions.create(user.id, Timestamp::now()).await?;
     let signed_in = SignedIn {
         token: begun.token.expose_secret().to_owned(),

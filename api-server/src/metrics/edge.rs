@@ -15,6 +15,8 @@ pub enum Limited {
     Address,
     /// A user's.
     User,
+    /// An address' for wrong passwords of one account.
+    Password,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -27,6 +29,7 @@ impl EncodeLabelValue for Limited {
         encoder.write_str(match self {
             Self::Address => "address",
             Self::User => "user",
+            Self::Password => "password",
         })
     }
 }
@@ -79,7 +82,7 @@ impl EdgeMetrics {
             self.unserved.clone(),
         );
         registry.register("live_connections", "WebSockets open now", self.watchers.clone());
-        for by in [Limited::Address, Limited::User] {
+        for by in [Limited::Address, Limited::User, Limited::Password] {
             let _created = self.limited.get_or_create(&LimitedLabels { by });
         }
     }

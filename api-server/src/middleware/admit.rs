@@ -1,8 +1,7 @@
 //! Who may come in, before anything is read or looked up: not the address that asks too often, and nobody while so many
 //! requests are in flight that one more would only wait. An honest 429 or 503 at once is the quickest help, before memory
-//! grows and before clients give up by themselves. Loopback has no budget: whoever asks from there runs beside this process. What a header says of loopback does not count.
+//! grows and before clients give up by themselves.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,7 +10,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::connection::Accepted;
-use crate::address::budget_key;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::metrics::edge::Limited;
@@ -36,11 +34,10 @@ fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {
     let (Some(limiter), Some(peer)) = (&app.edge.per_address, peer) else {
         return Ok(());
     };
-    let client: IpAddr = app.edge.trusted_proxies.client(peer.ip(), request.headers());
-    if client == peer.ip().to_canonical() && client.is_loopback() {
+    let Some(client) = app.edge.budgeted(peer.ip(), request.headers()) else {
         return Ok(());
-    }
-    limiter.take(budget_key(client), Instant::now()).map_err(|too_many| {
+    };
+    limiter.take(client, Instant::now()).map_err(|too_many| {
         app.metrics.edge.limited(Limited::Address);
         ApiError::TooManyRequests(too_many.retry_after)
     })

@@ -75,8 +75,8 @@ pub fn look(
         of_own(said, sampling.0)
     } else {
         let sum = sum(policy, heard, (present, floor), sampling);
-        let pods = reading::heard(&heard.look.answer, present.pods, sampling);
-        settling.load(sum, pods, (heard.interval, now))
+        let summed = reading::summed(&heard.look.answer, present.pods, sampling);
+        settling.load(sum, summed, (heard.interval, now))
     };
     let observation = Observation {
         requests_per_second: load,

@@ -14,7 +14,7 @@ mod suspects;
 mod user;
 
 pub use latency::latency;
-pub use requests::{heard, requests_per_second};
-pub use settling::Settling;
+pub use requests::{requests_per_second, summed};
+pub use settling::{Settling, Summed};
 pub use suspects::{LatencyTarget, Named, suspects};
 pub use user::{OwnQuery, own_query};

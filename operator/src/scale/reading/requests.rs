@@ -3,13 +3,16 @@
 //! Pure. Samples are joined to clusters by the operator's own pod cache, so any usual scrape configuration works and a
 //! silent pod is seen. A sum over some of the pods is a lower bound: it may raise, it never lowers.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use pathfinder_scaling::{MissingReason, RequestsPerSecond, Signal};
 
-use super::pod::{age, must_be_heard, sample};
+use super::{
+    pod::{age, is_ready, must_be_heard, sample},
+    settling::Summed,
+};
 use crate::scale::sample::{Answer, Samples};
 
 /// The requests per second of the cluster whose API pods these are.
@@ -64,16 +67,20 @@ pub fn requests_per_second(
     }
 }
 
-/// The names of the pods whose rate is in that sum.
-pub fn heard(answer: &Answer, pods: &[&Pod], sampling: (Duration, Timestamp)) -> BTreeSet<String> {
+/// The pods whose rates are in that sum, and whether it is all of those that traffic is sent to.
+pub fn summed(answer: &Answer, pods: &[&Pod], sampling: (Duration, Timestamp)) -> Summed {
     let Answer::Samples(samples) = answer else {
-        return BTreeSet::new();
+        return Summed::default();
     };
-    let heard = pods.iter().filter(|pod| {
-        let rate = sample(samples, pod).and_then(|sample| sample.rate);
-        rate.is_some() && of_pod(samples, pod, sampling).fresh().is_some()
-    });
-    heard.filter_map(|pod| pod.metadata.name.clone()).collect()
+    let mut summed = Summed::default();
+    for pod in pods {
+        if of_pod(samples, pod, sampling).fresh().is_none() {
+            summed.is_part |= is_ready(pod) && pod.metadata.deletion_timestamp.is_none();
+        } else if sample(samples, pod).is_some_and(|sample| sample.rate.is_some()) {
+            summed.pods.extend(pod.metadata.name.clone());
+        }
+    }
+    summed
 }
 
 fn of_pod(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Timestamp)) -> Signal {
@@ -102,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::scale::{
-        reading::fixtures::{MAX_AGE, down, now, pod, quiet, samples},
+        reading::fixtures::{MAX_AGE, down, now, pod, quiet, samples, unready},
         sample::PodSample,
     };
 
@@ -160,6 +167,38 @@ mod tests {
             look(&[("a", fresh(100.0))], &[pod("a", 100), pod("b", 3)], false),
             Signal::Fresh { .. }
         ));
+    }
+
+    #[test]
+    fn a_sum_is_a_part_while_a_pod_that_gets_traffic_is_not_heard() {
+        let heard = |of: &[(&str, PodSample)], pods: &[Pod]| {
+            let pods: Vec<&Pod> = pods.iter().collect();
+            let summed = summed(&samples(of), &pods, (MAX_AGE, now()));
+            (summed.pods.into_iter().collect::<String>(), summed.is_part)
+        };
+        let once = PodSample {
+            rate: None,
+            ..fresh(0.0)
+        };
+        let (a, b) = (("a", fresh(100.0)), pod("b", 3));
+        assert_eq!(
+            heard(&[a.clone(), ("b", fresh(1.0))], &[pod("a", 100), b.clone()]),
+            ("ab".into(), false)
+        );
+        assert_eq!(
+            heard(std::slice::from_ref(&a), &[pod("a", 100), b.clone()]),
+            ("a".into(), true)
+        );
+        assert_eq!(
+            heard(&[a.clone(), ("b", once)], &[pod("a", 100), b.clone()]),
+            ("a".into(), true)
+        );
+        // Nobody asked it anything yet, and nobody is sent to it.
+        assert_eq!(
+            heard(&[a.clone(), ("b", quiet())], &[pod("a", 100), b]),
+            ("a".into(), false)
+        );
+        assert_eq!(heard(&[a], &[pod("a", 100), unready("b")]), ("a".into(), false));
     }
 
     #[test]

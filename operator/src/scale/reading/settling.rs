@@ -1,7 +1,8 @@
 //! A load while pods come and go: a rate needs two samples, so a new pod's share is missing from the sum for a while.
 //!
-//! Pure. For three scrapes after the pods that are heard have changed, the sum is a part of the load and no fall of it is
-//! believed: the largest sum since before the change stands. A rise is. What changes for longer than a minute without a
+//! Pure. While a pod that is ready is not heard, and for three scrapes after the pods that are heard have changed, the sum is a
+//! part of the load and no fall of it is believed: the largest sum since before the change stands. A rise is. Or a scale-up
+//! would look like a load that falls and comes back, and its way back like a trend. What changes for longer than a minute without a
 //! pause (a pod that is ready and is not, again and again) is believed as it is, or it would hold the load up for ever.
 
 use std::{collections::BTreeSet, time::Duration};
@@ -14,6 +15,15 @@ const SCRAPES: u32 = 3;
 
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// The pods whose rates are in a sum.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summed {
+    /// Their names.
+    pub pods: BTreeSet<String>,
+    /// Whether a pod that traffic is sent to is missing: it was scraped once at most.
+    pub is_part: bool,
+}
+
 /// What was heard of one cluster, from look to look.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settling {
@@ -23,18 +33,13 @@ pub struct Settling {
 }
 
 impl Settling {
-    /// The load, given the sum over the pods that were `heard` now.
-    pub fn load(
-        &mut self,
-        sum: Signal,
-        heard: BTreeSet<String>,
-        (scrape_interval, now): (Duration, Timestamp),
-    ) -> Signal {
+    /// The load, given the sum over these pods now.
+    pub fn load(&mut self, sum: Signal, summed: Summed, (scrape_interval, now): (Duration, Timestamp)) -> Signal {
         let Signal::Fresh { value, age } = sum else {
             return sum;
         };
-        if heard != self.pods {
-            let first = std::mem::replace(&mut self.pods, heard).is_empty();
+        if summed.is_part || summed.pods != self.pods {
+            let first = std::mem::replace(&mut self.pods, summed.pods).is_empty();
             // Nothing was heard before: there is nothing that could have fallen.
             if !first {
                 let began = self.since.map_or(now, |(began, _)| began);
@@ -66,16 +71,23 @@ mod tests {
 
     const SCRAPE: Duration = Duration::from_secs(5);
 
-    // Looks five seconds apart: the pods that are heard, by letter, and their sum.
+    // Looks five seconds apart: the pods that are heard, by letter, and their sum. A `?` is a pod that is ready and not heard.
     fn course(looks: &[(&str, f64)]) -> Vec<f64> {
         let mut settling = Settling::default();
         let mut at = Timestamp::UNIX_EPOCH;
         let mut loads = Vec::new();
         for (pods, sum) in looks {
             let signal = Signal::classify(*sum, Duration::ZERO, SCRAPE);
-            let heard = pods.chars().map(String::from).collect();
+            let summed = Summed {
+                pods: pods
+                    .chars()
+                    .filter(char::is_ascii_alphabetic)
+                    .map(String::from)
+                    .collect(),
+                is_part: pods.contains('?'),
+            };
             let load = settling
-                .load(signal, heard, (SCRAPE, at))
+                .load(signal, summed, (SCRAPE, at))
                 .fresh()
                 .map(RequestsPerSecond::get);
             loads.push(load.unwrap());
@@ -88,6 +100,10 @@ mod tests {
     #[case::new_pods_take_a_share_that_is_not_heard_yet(
         &[("ab", 600.0), ("abc", 400.0), ("abcd", 300.0), ("abcd", 590.0), ("abcd", 600.0), ("abcd", 610.0)],
         &[600.0, 600.0, 600.0, 600.0, 600.0, 610.0]
+    )]
+    #[case::new_pods_take_a_share_before_anything_of_them_is_heard(
+        &[("ab", 600.0), ("ab??", 300.0), ("ab??", 300.0), ("abcd", 590.0), ("abcd", 600.0), ("abcd", 600.0), ("abcd", 500.0)],
+        &[600.0, 600.0, 600.0, 600.0, 600.0, 600.0, 500.0]
     )]
     #[case::a_pod_leaves_and_the_others_take_over_with_the_next_scrape(
         &[("abc", 90.0), ("ab", 60.0), ("ab", 90.0), ("ab", 90.0), ("ab", 80.0)],
@@ -118,13 +134,22 @@ mod tests {
     }
 
     #[test]
+    fn a_ready_pod_that_nobody_ever_hears_does_not_hold_the_load_up_for_ever() {
+        let mut looks = vec![("ab", 100.0)];
+        looks.resize(16, ("ab?", 60.0));
+        let loads = course(&looks);
+        assert!(loads[1..12].iter().all(|load| *load >= 100.0), "{loads:?}");
+        assert!(loads[14..].iter().all(|load| *load <= 60.0), "{loads:?}");
+    }
+
+    #[test]
     fn no_data_stays_no_data() {
         let missing = Signal::Missing {
             reason: pathfinder_scaling::MissingReason::TargetDown,
         };
         let mut settling = Settling::default();
         assert_eq!(
-            settling.load(missing, BTreeSet::new(), (SCRAPE, Timestamp::UNIX_EPOCH)),
+            settling.load(missing, Summed::default(), (SCRAPE, Timestamp::UNIX_EPOCH)),
             missing
         );
     }

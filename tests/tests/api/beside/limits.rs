@@ -1,6 +1,7 @@
 //! Limits: who asks too often is told when to come again, and others are not made to wait.
 
-use pathfinder_tests::api::{Client, stack::Person};
+use pathfinder_tests::api::{Answer, Client, stack::Person};
+use serde_json::json;
 
 use crate::beside::house;
 
@@ -37,5 +38,39 @@ async fn an_address_is_believed_from_a_trusted_proxy_alone() -> anyhow::Result<(
     let from = |address: &str| server.client()?.with("x-forwarded-for", address);
     assert!(refused(&from("198.51.100.7")?).await? > 20);
     from("198.51.100.8")?.expect("/api/tournaments", 200).await?;
+    Ok(())
+}
+
+async fn sign_in(client: &Client, email: &str, password: &str) -> anyhow::Result<Answer> {
+    client
+        .post("/api/sessions", &json!({"email": email, "password": password}))
+        .await
+}
+
+#[tokio::test]
+async fn an_address_may_be_wrong_about_a_password_a_few_times_and_others_may_still_sign_in() -> anyhow::Result<()> {
+    let variables = [("RATE_LIMIT_WRONG_PASSWORDS", "3"), ("TRUSTED_PROXIES", "127.0.0.1/32")];
+    let server = house().stack.serve(&variables).await?;
+    let (known, other) = (
+        Person::register(server.port, "guessed").await?,
+        Person::register(server.port, "other").await?,
+    );
+    let from = |address: &str| server.client()?.with("x-forwarded-for", address);
+    let (guesser, owner) = (from("198.51.100.7")?, from("198.51.100.8")?);
+    // Those who are right lose nothing.
+    for _ in 0..5 {
+        sign_in(&owner, &known.email, &known.password).await?.expect(201)?;
+    }
+    for email in [known.email.as_str(), "nobody@example.com"] {
+        for _ in 0..3 {
+            sign_in(&guesser, email, "a guess of a password").await?.expect(401)?;
+        }
+        let refused = sign_in(&guesser, email, "another guess of it").await?.expect(429)?;
+        assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
+    }
+    // Nor is the right one taken from there now, or a guesser would go on and see which it is.
+    sign_in(&guesser, &known.email, &known.password).await?.expect(429)?;
+    sign_in(&guesser, &other.email, &other.password).await?.expect(201)?;
+    sign_in(&owner, &known.email, &known.password).await?.expect(201)?;
     Ok(())
 }
