@@ -1,6 +1,7 @@
 //! What stands between the network and the handlers: budgets of clients, the bound on requests in flight, and whose word
 //! about addresses is taken. State only; the layers that use it are in [`crate::middleware`].
 
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -51,12 +52,10 @@ pub enum Origins {
 pub struct Edge {
     /// A permit for each request in flight.
     pub in_flight: Semaphore,
-    /// The budgets of addresses.
-    pub per_address: Option<RateLimiter>,
+    per_address: Option<RateLimiter>,
     per_user: Option<RateLimiter>,
     wrong_passwords: Option<RateLimiter>,
-    /// Whose word about addresses is taken.
-    pub trusted_proxies: TrustedProxies,
+    trusted_proxies: TrustedProxies,
     /// Sites whose pages may use the API from a browser.
     pub origins: Origins,
     /// Whether requests are traced.
@@ -86,17 +85,25 @@ impl Edge {
         (!is_beside).then(|| budget_key(client))
     }
 
+    /// Takes one request from the budget of an address.
+    ///
+    /// # Errors
+    /// It asks too often.
+    pub fn take_of_address(&self, peer: IpAddr, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(limiter) = &self.per_address else {
+            return Ok(());
+        };
+        self.budgeted(peer, headers)
+            .map_or(Ok(()), |client| take(limiter, client))
+    }
+
     /// Takes one try from what `client` may be wrong about the password of an account.
     ///
     /// # Errors
     /// It was wrong too often.
     pub fn take_try(&self, (client, account): (Option<IpAddr>, &str)) -> Result<(), ApiError> {
-        let (Some(limiter), Some(client)) = (&self.wrong_passwords, client) else {
-            return Ok(());
-        };
-        limiter
-            .take((client, account), Instant::now())
-            .map_err(|too_many| ApiError::TooManyRequests(too_many.retry_after))
+        let limiter = self.wrong_passwords.as_ref().zip(client);
+        limiter.map_or(Ok(()), |(limiter, client)| take(limiter, (client, account)))
     }
 
     /// The password was right: the try does not count.
@@ -111,13 +118,15 @@ impl Edge {
     /// # Errors
     /// The user asks too often.
     pub fn take_of_user(&self, user: UserId) -> Result<(), ApiError> {
-        let Some(limiter) = &self.per_user else {
-            return Ok(());
-        };
-        limiter
-            .take(user, Instant::now())
-            .map_err(|too_many| ApiError::TooManyRequests(too_many.retry_after))
+        let limiter = self.per_user.as_ref();
+        limiter.map_or(Ok(()), |limiter| take(limiter, user))
     }
+}
+
+fn take(limiter: &RateLimiter, key: impl Hash) -> Result<(), ApiError> {
+    limiter
+        .take(key, Instant::now())
+        .map_err(|too_many| ApiError::TooManyRequests(too_many.retry_after))
 }
 
 /// The value of Retry-After: whole seconds, at least one.

@@ -52,6 +52,16 @@ struct Found<'a> {
     used_until: u64,
 }
 
+impl Found<'_> {
+    /// Makes the slot the key's, used until then; not if another request changed it since it was found.
+    fn change(&self, hash: u64, used_until: u64) -> bool {
+        let next = tag(hash) | (used_until & TIME_MASK);
+        (self.slot)
+            .compare_exchange_weak(self.seen, next, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+    }
+}
+
 impl RateLimiter {
     /// A table in which every key has this budget.
     pub fn new(rate: Rate, now: Instant) -> Self {
@@ -82,11 +92,7 @@ impl RateLimiter {
                     retry_after: Duration::from_micros(owed - self.allowance),
                 });
             }
-            let next = tag(hash) | (used_until & TIME_MASK);
-            if (found.slot)
-                .compare_exchange_weak(found.seen, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-            {
+            if found.change(hash, used_until) {
                 return Ok(());
             }
         }
@@ -99,14 +105,7 @@ impl RateLimiter {
         loop {
             let found = self.find(hash, now);
             // Somebody else has the slot by now, or the budget is full again: nothing to give back.
-            if found.seen & !TIME_MASK != tag(hash) || found.used_until <= now {
-                return;
-            }
-            let next = tag(hash) | (found.used_until.saturating_sub(self.cost) & TIME_MASK);
-            if (found.slot)
-                .compare_exchange_weak(found.seen, next, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-            {
+            if found.used_until <= now || found.change(hash, found.used_until.saturating_sub(self.cost)) {
                 return;
             }
         }

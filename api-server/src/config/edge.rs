@@ -147,9 +147,12 @@ pub(super) fn edge(args: &EdgeArgs) -> Result<EdgeConfig, ConfigError> {
             max_connections: count(args.max_connections),
         },
         max_in_flight: count(args.max_in_flight),
-        per_address: rate(args.rate_limit_per_address),
-        per_user: rate(args.rate_limit_per_user),
-        wrong_passwords: sign_ins(args.rate_limit_wrong_passwords),
+        per_address: per_second(args.rate_limit_per_address),
+        per_user: per_second(args.rate_limit_per_user),
+        wrong_passwords: rate(
+            (args.rate_limit_wrong_passwords, Duration::from_secs(60)),
+            args.rate_limit_wrong_passwords,
+        ),
         trusted_proxies: args.trusted_proxies.clone(),
         origins: origins(&args.cors_origins)?,
         tracing: args.traces.tracing(),
@@ -203,18 +206,14 @@ pub(super) fn payments(args: PaymentArgs) -> Result<Option<PaymentConfig>, Confi
     }))
 }
 
-fn rate(per_second: u32) -> Option<Rate> {
-    (per_second > 0).then(|| Rate {
-        every: Duration::from_secs(1) / per_second,
-        burst: per_second.saturating_mul(2),
-    })
+fn per_second(count: u32) -> Option<Rate> {
+    rate((count, Duration::from_secs(1)), count.saturating_mul(2))
 }
 
-fn sign_ins(per_minute: u32) -> Option<Rate> {
-    (per_minute > 0).then(|| Rate {
-        every: Duration::from_secs(60) / per_minute,
-        burst: per_minute,
-    })
+/// So many in this time; none is no limit.
+fn rate((count, time): (u32, Duration), burst: u32) -> Option<Rate> {
+    let every = time.checked_div(count)?;
+    Some(Rate { every, burst })
 }
 
 fn origins(list: &str) -> Result<Origins, ConfigError> {

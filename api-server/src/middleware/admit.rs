@@ -3,7 +3,6 @@
 //! grows and before clients give up by themselves.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
@@ -31,14 +30,6 @@ fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {
         .extensions()
         .get::<ConnectInfo<Accepted>>()
         .map(|info| info.0.peer);
-    let (Some(limiter), Some(peer)) = (&app.edge.per_address, peer) else {
-        return Ok(());
-    };
-    let Some(client) = app.edge.budgeted(peer.ip(), request.headers()) else {
-        return Ok(());
-    };
-    limiter.take(client, Instant::now()).map_err(|too_many| {
-        app.metrics.edge.limited(Limited::Address);
-        ApiError::TooManyRequests(too_many.retry_after)
-    })
+    let within = peer.map_or(Ok(()), |peer| app.edge.take_of_address(peer.ip(), request.headers()));
+    within.inspect_err(|_| app.metrics.edge.limited(Limited::Address))
 }

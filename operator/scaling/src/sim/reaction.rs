@@ -20,7 +20,7 @@ use crate::{
         peers::hpa::{Behavior, Hpa},
         plant::{PER_REPLICA, Plant},
         run::{Bounds, Past, World},
-        sensors::Sensing,
+        sensors::{Sensing, sample_before},
     },
 };
 
@@ -296,8 +296,7 @@ impl Trial<'_> {
 
     /// When pods of this phase were scraped last; a scrape at the time of a decision comes too late for it.
     fn scraped(&self, time: u32, phase: u32) -> i64 {
-        let (time, period, phase) = (i64::from(time), i64::from(self.period), i64::from(phase));
-        (time - 1 - phase).div_euclid(period) * period + phase
+        sample_before(i64::from(time) - 1, (i64::from(self.period), i64::from(phase)))
     }
 
     /// The slope between a scrape and the one before it, in requests/s.

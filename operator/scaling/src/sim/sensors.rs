@@ -97,7 +97,8 @@ fn whole(seconds: i64) -> u32 {
     u32::try_from(seconds).unwrap_or_default()
 }
 
-fn sample_before(time: i64, (period, phase): (i64, i64)) -> i64 {
+/// When what happens once in every `period`, at `phase` within it, happened last, at `time` at the latest.
+pub(crate) fn sample_before(time: i64, (period, phase): (i64, i64)) -> i64 {
     (time - phase).div_euclid(period) * period + phase
 }
 

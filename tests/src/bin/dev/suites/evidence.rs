@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use pathfinder_tests::cluster::{Engine, Paths, process};
+use pathfinder_tests::cluster::{Engine, Paths, paths::remove, process};
 
 // Each file, and the words of kubectl that fill it. A failed test leaves its namespace as it was.
 const FILES: &[(&str, &[&str])] = &[
@@ -26,7 +26,7 @@ const FILES: &[(&str, &[&str])] = &[
 /// Writes what the cluster knows into the folder `failed` of the logs, in place of what an earlier failure left there.
 pub(super) fn keep(paths: &Paths, engine: Engine) {
     let folder = paths.logs().join("failed");
-    if fs::remove_dir_all(&folder).is_err() && folder.exists() || fs::create_dir_all(&folder).is_err() {
+    if remove(&folder).is_err() || fs::create_dir_all(&folder).is_err() {
         return;
     }
     for (file, words) in FILES {
