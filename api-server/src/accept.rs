@@ -3,28 +3,27 @@
 //! is closed, be it idle or slow on purpose. On the signal it stops accepting, lets each connection finish the request it
 //! has, and returns when all are done.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
-use axum::middleware::AddExtension;
-use axum::{Extension, Router};
+use axum::extract::ConnectInfo;
+use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::{Layer, ServiceExt};
 use tracing::{debug, warn};
 
 use crate::app::App;
 use crate::middleware::connection::Accepted;
-use crate::router::router;
+use crate::router::Server;
 
 /// The largest head of a request, and the buffer of a connection.
 const HEAD_MAX: usize = 32 * 1024;
@@ -43,7 +42,7 @@ pub struct ConnectionLimits {
 /// Serves until `stop` is cancelled, and returns when every connection has ended. Those that became WebSockets are not
 /// waited for: they have their own goodbye.
 pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimits, stop: CancellationToken) {
-    let router = router(Arc::clone(&app));
+    let server = Arc::new(Server::new(Arc::clone(&app)));
     let places = Arc::new(Semaphore::new(limits.max_connections));
     let connections = TaskTracker::new();
     while let Some(stream) = next(&listener, &stop).await {
@@ -54,8 +53,16 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimi
             continue;
         };
         let accepted = Accepted::now(&stream);
-        let service = Extension(ConnectInfo(accepted)).layer(router.clone());
-        connections.spawn(serve(stream, service, limits.head_timeout, stop.clone(), place));
+        let serving = serve(
+            (stream, accepted),
+            Arc::clone(&server),
+            limits.head_timeout,
+            stop.clone(),
+        );
+        connections.spawn(async move {
+            serving.await;
+            drop(place);
+        });
     }
     drop(listener);
     connections.close();
@@ -82,18 +89,24 @@ async fn next(listener: &TcpListener, stop: &CancellationToken) -> Option<TcpStr
 }
 
 async fn serve(
-    stream: TcpStream,
-    service: AddExtension<Router, ConnectInfo<Accepted>>,
+    (stream, accepted): (TcpStream, Accepted),
+    server: Arc<Server>,
     head_timeout: Duration,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
 ) {
-    let service = service.map_request(|request: Request<Incoming>| request.map(Body::new));
+    let service = service_fn(|request: Request<Incoming>| {
+        let server = Arc::clone(&server);
+        async move {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(accepted));
+            Ok::<_, Infallible>(server.answer(request).await)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head_timeout)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

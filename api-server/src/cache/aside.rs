@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rand::random_range;
 use thiserror::Error;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::bytes::Bytes;
 
@@ -41,6 +42,9 @@ const LOCK_MILLIS: u64 = 1000;
 /// How often, and how many times, a server without the right looks for the entry.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 const LOOKS: u32 = 15;
+/// Most entries that are renewed at a time while they are served past their time; each takes a connection to the database for
+/// a moment, and those who wait for an answer need them more.
+const RENEWALS: usize = 8;
 /// How often it is looked whether Redis missed an invalidation.
 const SAY_PAUSE: Duration = Duration::from_millis(100);
 /// Between two attempts to hear invalidations.
@@ -55,6 +59,7 @@ struct Inner {
     redis: Option<Arc<Redis>>,
     local: Local,
     flights: Arc<Flights<Filled>>,
+    renewals: Arc<Semaphore>,
     unsaid: Unsaid,
     ttl: Duration,
     metrics: Arc<Metrics>,
@@ -107,6 +112,7 @@ impl Aside {
             redis,
             local: Local::new(config.local_bytes, lives),
             flights: Arc::default(),
+            renewals: Arc::new(Semaphore::new(RENEWALS)),
             unsaid: Unsaid::default(),
             ttl: config.ttl,
             metrics,
@@ -146,7 +152,14 @@ impl Aside {
         let filling = Arc::clone(inner).fill(entry, load);
         if let InProcess::Stale(answer) = found {
             inner.metrics.cache(CacheOutcome::Hit);
-            inner.flights.begin(&key, filling);
+            // Where as many are renewed as may be, whoever asks next begins it.
+            if let Ok(place) = Arc::clone(&inner.renewals).try_acquire_owned() {
+                inner.flights.begin(&key, async move {
+                    let filled = filling.await;
+                    drop(place);
+                    filled
+                });
+            }
             return Ok(Some(answer));
         }
         let Some(Filled { loaded, outcome }) = inner.flights.outcome(&key, filling).await else {

@@ -56,6 +56,8 @@ impl<T: Clone + Send + Sync + 'static> Flights<T> {
             key: key.to_owned(),
             outcome,
         };
+        // Boxed apart: a task is aligned to cache lines, and of that alignment an allocator has no room of this size at hand.
+        let load = Box::pin(load);
         tokio::spawn(async move {
             let loaded = load.await;
             landing.outcome.send_replace(Some(loaded));

@@ -3,13 +3,11 @@
 //! it, and no request is lost.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
-use axum::middleware::Next;
 use axum::response::Response;
 use tokio::net::TcpStream;
 use tracing::debug;
@@ -47,10 +45,13 @@ impl Accepted {
     }
 }
 
+/// The connection of a request; `None` where it came by none.
+pub fn of(request: &Request) -> Option<Accepted> {
+    request.extensions().get::<ConnectInfo<Accepted>>().map(|info| info.0)
+}
+
 /// Asks the client to close a connection that is too old, and every connection while draining.
-pub async fn retire(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let accepted = request.extensions().get::<ConnectInfo<Accepted>>().map(|info| info.0);
-    let mut response = next.run(request).await;
+pub fn retire(app: &App, accepted: Option<Accepted>, response: &mut Response) {
     let is_old = accepted.zip(app.limits.max_connection_age);
     let is_old = is_old.is_some_and(|(accepted, age)| accepted.is_older_than(age, Instant::now()));
     if is_old || app.lifecycle.phase() == Phase::Draining {
@@ -58,7 +59,6 @@ pub async fn retire(State(app): State<Arc<App>>, request: Request, next: Next) -
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
 }
 
 #[cfg(test)]

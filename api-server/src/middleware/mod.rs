@@ -1,4 +1,4 @@
-//! What happens to every request around its handler. Each file knows one thing; the order of the layers is in the
+//! What happens to every request around its handler. Each file knows one thing; the order is in the
 //! router.
 
 pub mod admit;

@@ -1,13 +1,11 @@
-//! Around every request of the API, in one layer because each layer is paid for by every request: its id, its span, its count
+//! Around every request of the API: its id, its span, its count
 //! and its time, and what every answer tells browsers. What each of these is stands in the file of its name. Requests are
 //! counted under the template of their path and never the path itself, which clients choose. Probes and /metrics do not
 //! pass here.
 
-use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::Response;
 use tracing::{Instrument, debug};
 
@@ -17,17 +15,16 @@ use crate::app::App;
 use crate::metrics::labels::{HttpLabels, Method, Route};
 
 /// Identifies, traces, counts, times and logs (at debug) one request, and completes the head of its answer.
-pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn observe<F>(app: &App, (route, request): (Route, Request), answer: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let _in_flight = app.metrics.in_flight();
     let id = RequestId::of(&request);
     let method = Method::of(request.method().as_str());
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or(Route::Unmatched, |path| Route::of(path.as_str()));
-    let span = trace::begin(app.edge.tracing, &request, &id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let span = trace::begin(app.edge.tracing, (&request, route), &id);
+    let mut response = answer(request).instrument(span.clone()).await;
     let elapsed = started.elapsed();
     trace::end(app.edge.tracing, &span, response.status());
     let labels = HttpLabels {

@@ -1,7 +1,7 @@
 //! Puts every request into a span of its own: whatever is logged below carries the request's id, and a collector, if there
 //! is one, sees the request as part of its caller's trace. The span says the template of the path and never the path.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::StatusCode;
 use opentelemetry_http::HeaderExtractor;
 use tracing::{Span, error_span, field};
@@ -9,14 +9,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::request_id::RequestId;
 use crate::config::Tracing;
-use crate::metrics::labels::Method;
+use crate::metrics::labels::{Method, Route};
 
 /// The span of a request.
-pub fn begin(tracing: Tracing, request: &Request, id: &RequestId) -> Span {
+pub fn begin(tracing: Tracing, (request, route): (&Request, Route), id: &RequestId) -> Span {
     // Of the highest level, so that no filter which lets a line pass takes its request's id away.
     let span = error_span!("request", request_id = id.as_str(), otel.name = field::Empty);
     if tracing == Tracing::On {
-        describe(&span, request);
+        describe(&span, request, route);
     }
     span
 }
@@ -28,18 +28,15 @@ pub fn end(tracing: Tracing, span: &Span, status: StatusCode) {
     }
 }
 
-fn describe(span: &Span, request: &Request) {
+fn describe(span: &Span, request: &Request, route: Route) {
     let caller = opentelemetry::global::get_text_map_propagator(|propagator| {
         propagator.extract(&HeaderExtractor(request.headers()))
     });
     // Fails only for a span that no collector sees.
     let _unseen = span.set_parent(caller);
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("unmatched", MatchedPath::as_str);
+    let route = route.as_str();
     let method = Method::of(request.method().as_str()).as_str();
     span.record("otel.name", format!("{method} {route}"));
     span.set_attribute("http.request.method", method);
-    span.set_attribute("http.route", route.to_owned());
+    span.set_attribute("http.route", route);
 }

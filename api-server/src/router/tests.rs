@@ -9,7 +9,6 @@ use axum::routing::get;
 use http_body_util::BodyExt;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use super::*;
 use crate::config::{Config, serve_args};
@@ -40,10 +39,7 @@ fn app(database_port: Option<u16>) -> Arc<App> {
 }
 
 async fn send(app: &Arc<App>, request: Request<Body>) -> Response {
-    router(Arc::clone(app))
-        .oneshot(request)
-        .await
-        .expect("a router does not fail")
+    Server::new(Arc::clone(app)).answer(request).await
 }
 
 fn get_request(path: &str) -> Request<Body> {
@@ -285,12 +281,9 @@ async fn misbehaving(path: &str) -> (Arc<App>, Response) {
     }
     let app = app(None);
     let routes = Router::new().route("/panics", get(panics)).route("/hangs", get(hangs));
-    let layered = layered(&app, routes).with_state(Arc::clone(&app));
-    let answer = tokio::time::timeout(Duration::from_secs(30), layered.oneshot(get_request(path)));
-    let response = answer
-        .await
-        .expect("an answer within 30 s")
-        .expect("a router does not fail");
+    let server = Server::around(Arc::clone(&app), routes);
+    let answer = tokio::time::timeout(Duration::from_secs(30), server.answer(get_request(path)));
+    let response = answer.await.expect("an answer within 30 s");
     (app, response)
 }
 

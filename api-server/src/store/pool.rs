@@ -3,15 +3,15 @@
 //! was idle too long, and at once when its server is no longer trusted, as after a failover. What is asked is not known
 //! here.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::random_range;
 use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{Connection, Postgres};
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::StoreError;
 use crate::config::{DatabaseConfig, PoolConfig};
@@ -22,8 +22,9 @@ use crate::metrics::labels::Pool;
 const MAX_LIFETIME: Duration = Duration::from_mins(30);
 /// A connection that was idle for longer is asked for a sign of life before it is used: one round trip.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// More waiting requests than this are worth a warning.
+/// More waiting requests than this are worth a warning, as often as this: under full load each of them may be the last to wait.
 const MANY_WAITING: u32 = 5;
+const WARN_PAUSE: Duration = Duration::from_secs(10);
 
 /// A pool and what is known of its use.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(super) struct MeteredPool {
     name: Pool,
     pool: PgPool,
     waiting: AtomicU32,
-    many_wait: AtomicBool,
+    warned: Mutex<Option<Instant>>,
     trust: Arc<Trust>,
 }
 
@@ -78,7 +79,7 @@ impl MeteredPool {
             name,
             pool,
             waiting: AtomicU32::new(0),
-            many_wait: AtomicBool::new(false),
+            warned: Mutex::new(None),
             trust,
         }
     }
@@ -95,6 +96,19 @@ impl MeteredPool {
     pub(super) fn distrust(&self) {
         let now = u64::try_from(self.trust.started.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.trust.since.store(now, Ordering::Relaxed);
+    }
+
+    /// Whether the last warning is old enough for another one, which is then taken as given.
+    fn is_to_be_warned_of(&self, now: Instant) -> bool {
+        // Held by somebody else: they warn.
+        let Ok(mut warned) = self.warned.try_lock() else {
+            return false;
+        };
+        let is_old = warned.is_none_or(|at| now.duration_since(at) >= WARN_PAUSE);
+        if is_old {
+            *warned = Some(now);
+        }
+        is_old
     }
 
     pub(super) fn usage(&self) -> PoolUse {
@@ -128,13 +142,13 @@ impl Trust {
     }
 }
 
-/// Counts a wait for a connection, also one that is abandoned. One line when many begin to wait, one when none does.
+/// Counts a wait for a connection, also one that is abandoned.
 struct Waiting<'a>(&'a MeteredPool);
 
 impl<'a> Waiting<'a> {
     fn new(pool: &'a MeteredPool) -> Self {
         let waiting = pool.waiting.fetch_add(1, Ordering::Relaxed) + 1;
-        if waiting > MANY_WAITING && !pool.many_wait.swap(true, Ordering::Relaxed) {
+        if waiting > MANY_WAITING && pool.is_to_be_warned_of(Instant::now()) {
             warn!(
                 pool = pool.name.as_str(),
                 waiting, "requests wait for a connection to the database: all are in use"
@@ -146,12 +160,24 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let waiting = self.0.waiting.fetch_sub(1, Ordering::Relaxed) - 1;
-        if waiting == 0 && self.0.many_wait.load(Ordering::Relaxed) && self.0.many_wait.swap(false, Ordering::Relaxed) {
-            info!(
-                pool = self.0.name.as_str(),
-                "no request waits for a connection any more"
-            );
-        }
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_pool_under_full_load_is_warned_of_once_in_a_while_and_not_at_each_request() {
+        let config =
+            crate::config::Config::try_from(crate::config::serve_args(&["--database-url", "postgres://u:p@h/d"]))
+                .expect("the flags fit together");
+        let database = config.database.expect("there is one");
+        let pool = MeteredPool::new(Pool::Primary, &database, &database.primary, PgConnectOptions::new());
+        let now = Instant::now();
+        let seconds = [0, 1, 9, 10, 11, 25];
+        let warned = seconds.map(|after| pool.is_to_be_warned_of(now + Duration::from_secs(after)));
+        assert_eq!(warned, [true, false, false, true, false, true]);
     }
 }

@@ -10,8 +10,10 @@ pub mod endpoint;
 pub mod kubectl;
 pub mod load;
 pub mod prometheus;
+mod replicas;
 pub mod stack;
 pub mod wait;
 
+pub use replicas::Counts;
 pub use stack::Stack;
 pub use wait::until;

@@ -18,13 +18,10 @@ use kube::{
 use pathfinder_crds::PathfinderCluster;
 use serde_json::{Value, json};
 
-use crate::suite::{kubectl, until, wait::always};
+use crate::suite::{kubectl, until};
 
 /// How long a stack may take until it is Ready on a busy machine.
 pub const READY: Duration = Duration::from_secs(240);
-
-/// (floor, ordered, ready) of the API.
-pub type Counts = (i32, i32, i32);
 
 /// A client for the cluster of `KUBECONFIG`.
 ///
@@ -263,22 +260,6 @@ impl Stack {
             .await?)
     }
 
-    /// (floor, ordered, ready) of the API.
-    ///
-    /// # Errors
-    /// When one of the objects is not there.
-    pub async fn replicas(&self) -> anyhow::Result<Counts> {
-        let (autoscaler, deployment) = (self.autoscaler().await?, self.deployment().await?);
-        Ok((
-            autoscaler.spec.and_then(|spec| spec.min_replicas).unwrap_or_default(),
-            deployment.spec.and_then(|spec| spec.replicas).unwrap_or_default(),
-            deployment
-                .status
-                .and_then(|status| status.ready_replicas)
-                .unwrap_or_default(),
-        ))
-    }
-
     /// An API of a namespaced kind in the test's namespace.
     pub fn api<K>(&self) -> Api<K>
     where
@@ -338,43 +319,6 @@ impl Stack {
     pub async fn explain(&self) -> anyhow::Result<Value> {
         let words = ["pathfinder", "explain", &self.name, "-n", &self.namespace, "-o", "json"];
         Ok(serde_json::from_str(&kubectl::kubectl(&words).await?.ok()?)?)
-    }
-
-    /// Checks for all of `period` that the floor and what is ordered stay at `count`; `why` says what could move them.
-    ///
-    /// # Errors
-    /// What they became, and when.
-    pub async fn keeps(&self, count: i32, why: &str, period: Duration) -> anyhow::Result<()> {
-        let what = format!("{count} replicas in {} {why}", self.namespace);
-        always(&what, period, || async {
-            match self.replicas().await {
-                Ok((floor, ordered, _)) if (floor, ordered) == (count, count) => Ok(()),
-                other => Err(other),
-            }
-        })
-        .await
-    }
-
-    /// Waits until (floor, ordered, ready) are as `enough` says.
-    ///
-    /// # Errors
-    /// What they were last, with the pods of the namespace.
-    pub async fn wait_replicas(
-        &self,
-        (what, enough): (&str, fn(Counts) -> bool),
-        deadline: Duration,
-    ) -> anyhow::Result<()> {
-        let waited = until(what, deadline, || async {
-            match self.replicas().await {
-                Ok(seen) if enough(seen) => Ok(()),
-                other => Err(other),
-            }
-        })
-        .await;
-        match waited {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.context(self.picture().await)),
-        }
     }
 
     /// Address of the API's Service for pods of the cluster.

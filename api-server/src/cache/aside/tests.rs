@@ -113,3 +113,53 @@ async fn what_is_not_there_and_what_fails_is_not_kept() {
     assert_eq!(read(&cache, "one").await, "one");
     assert_eq!(loads.load(Ordering::Relaxed), 2);
 }
+
+#[tokio::test]
+async fn however_many_entries_are_past_their_time_only_so_many_are_renewed_at_once() {
+    let config = CacheConfig {
+        url: None,
+        ttl: Duration::from_secs(60),
+        // Past its time as soon as it is kept.
+        local_ttl: Duration::ZERO,
+        local_bytes: 1024 * 1024,
+        timeout: Duration::from_secs(1),
+    };
+    let cache = Aside::new(&config, None, Arc::new(Metrics::default()));
+    cache.0.local.listens(Hearing::All);
+    let (begun, go) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+    let ask = async |number: usize, held: bool| {
+        let (begun, go) = (Arc::clone(&begun), Arc::clone(&go));
+        let load = move |_| async move {
+            if held {
+                begun.fetch_add(1, Ordering::Relaxed);
+                go.notified().await;
+            }
+            Ok(Some(number.to_string().into_bytes()))
+        };
+        let entry = Entry::new("tag", &format!("key-{number}"));
+        let answer = cache.get_or_load(entry, load).await;
+        assert_eq!(
+            answer.expect("loads").expect("is there").body,
+            number.to_string().as_bytes()
+        );
+    };
+    for number in 0..10 * RENEWALS {
+        ask(number, false).await;
+    }
+    for number in 0..10 * RENEWALS {
+        ask(number, true).await;
+    }
+    while begun.load(Ordering::Relaxed) < u32::try_from(RENEWALS).expect("few") {
+        tokio::task::yield_now().await;
+    }
+    // All that were begun have run until they wait.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(begun.load(Ordering::Relaxed), u32::try_from(RENEWALS).expect("few"));
+    assert_eq!(cache.0.renewals.available_permits(), 0);
+    go.notify_waiters();
+    while cache.0.renewals.available_permits() < RENEWALS {
+        tokio::task::yield_now().await;
+    }
+}

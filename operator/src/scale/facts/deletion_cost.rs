@@ -6,8 +6,9 @@
 //! again. So only pods that leave are written, and only those that are not cheap enough already; their annotation goes
 //! with them.
 //!
-//! The slow pod leaves first, then those with the fewest requests (in tenths of the busiest one's, so that noise decides
-//! nothing), the younger one of equals. A pod that was not heard may be the busiest of all, so it leaves last.
+//! The slow pod leaves first, then those with the fewest requests in flight (in tenths of the busiest one's, so that noise
+//! decides nothing), the younger one of equals. Where a pod does not tell how long its requests take, the rates of all are
+//! compared instead. A pod that was not heard may be the busiest of all, so it leaves last.
 
 use std::cmp::Reverse;
 
@@ -15,7 +16,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::pods::{alive, ready_since};
-use crate::scale::sample::{Answer, Samples};
+use crate::scale::{
+    reading::in_flight,
+    sample::{Answer, PodSample, Samples},
+};
 
 /// The annotation of the cost.
 pub const ANNOTATION_DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
@@ -49,11 +53,12 @@ pub fn deletion_costs(pods: &[&Pod], answer: &Answer, leaving: Leaving<'_>) -> V
         // Those that are not ready suffice, or nobody stays: there is nothing to choose.
         return Vec::new();
     }
-    let busiest = ready.iter().filter_map(|pod| rate(samples, pod)).fold(0.0, f64::max);
+    let work = comparable(samples, &ready);
+    let busiest = ready.iter().filter_map(|pod| work(samples, pod)).fold(0.0, f64::max);
     ready.sort_by_cached_key(|pod| {
         order(
             pod,
-            rate(samples, pod).map(|rate| tenths(rate, busiest)),
+            work(samples, pod).map(|work| tenths(work, busiest)),
             leaving.slow_pod,
         )
     });
@@ -87,8 +92,8 @@ fn order(pod: &Pod, tenths: Option<u8>, slow_pod: Option<&str>) -> Order {
     (others, tenths.unwrap_or(u8::MAX), Reverse(created), name)
 }
 
-fn tenths(rate: f64, busiest: f64) -> u8 {
-    let of = (rate / busiest * 10.0).round().clamp(0.0, 10.0);
+fn tenths(work: f64, busiest: f64) -> u8 {
+    let of = (work / busiest * 10.0).round().clamp(0.0, 10.0);
     // Where nobody is busy, all are the same.
     #[expect(
         clippy::cast_possible_truncation,
@@ -99,10 +104,30 @@ fn tenths(rate: f64, busiest: f64) -> u8 {
     tenths
 }
 
+type Work = fn(Option<&Samples>, &Pod) -> Option<f64>;
+
+// By what the pods are compared: requests in flight, unless one of those that tell a rate does not tell them.
+fn comparable(samples: Option<&Samples>, ready: &[&Pod]) -> Work {
+    let told = |pod: &&Pod| rate(samples, pod).is_none() || requests_in_flight(samples, pod).is_some();
+    if ready.iter().all(told) {
+        requests_in_flight
+    } else {
+        rate
+    }
+}
+
+fn requests_in_flight(samples: Option<&Samples>, pod: &Pod) -> Option<f64> {
+    in_flight(sample(samples, pod)?)
+}
+
 fn rate(samples: Option<&Samples>, pod: &Pod) -> Option<f64> {
-    let key = (pod.metadata.namespace.clone()?, pod.metadata.name.clone()?);
-    let rate = samples?.get(&key)?.rate?;
+    let rate = sample(samples, pod)?.rate?;
     (rate.is_finite() && rate >= 0.0).then_some(rate)
+}
+
+fn sample<'a>(samples: Option<&'a Samples>, pod: &Pod) -> Option<&'a PodSample> {
+    let key = (pod.metadata.namespace.clone()?, pod.metadata.name.clone()?);
+    samples?.get(&key)
 }
 
 fn cost(pod: &Pod) -> i32 {
@@ -121,10 +146,10 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::scale::why::Why;
     use crate::scale::{
         facts::fixtures::{pod, seconds_ago},
-        sample::PodSample,
+        sample::Bucket,
+        why::Why,
     };
 
     fn rates(of: &[(&str, f64)]) -> Answer {
@@ -176,6 +201,41 @@ mod tests {
         #[case] writes: &[(&str, i32)],
     ) {
         assert_eq!(plan(&[up("a"), up("b"), up("c")], &BUSY, (count, slow)), costs(writes));
+    }
+
+    // Each with so many requests per second that all take about so long.
+    fn working(of: &[(&str, f64, f64)]) -> Answer {
+        let sample = |rate, seconds: f64| PodSample {
+            rate: Some(rate),
+            durations: [(seconds * 2.0, rate), (f64::INFINITY, rate)]
+                .map(|(le, rate)| Bucket { le, rate })
+                .to_vec(),
+            ..PodSample::default()
+        };
+        let by_pod = of
+            .iter()
+            .map(|&(name, rate, seconds)| (("shop".to_owned(), name.to_owned()), sample(rate, seconds)));
+        Answer::Samples(by_pod.collect())
+    }
+
+    #[test]
+    fn few_long_requests_are_more_in_flight_than_many_short_ones() {
+        let pods = [up("a"), up("b"), up("c")];
+        let leaving = Leaving {
+            count: 1,
+            slow_pod: None,
+        };
+        // 0.1, 5 and 3 in flight.
+        let mut answer = working(&[("a", 100.0, 0.001), ("b", 10.0, 0.5), ("c", 30.0, 0.1)]);
+        assert_eq!(deletion_costs(&pods.each_ref(), &answer, leaving), costs(&[("a", -1)]));
+        // One of them tells only its rate: all are compared by that.
+        let Answer::Samples(samples) = &mut answer else {
+            panic!("{answer:?}")
+        };
+        for (_, sample) in samples.iter_mut().filter(|((_, name), _)| name == "c") {
+            sample.durations.clear();
+        }
+        assert_eq!(deletion_costs(&pods.each_ref(), &answer, leaving), costs(&[("b", -1)]));
     }
 
     #[test]

@@ -41,6 +41,8 @@ use crate::{
 
 // A tick is five seconds; an endpoint that is slower than this has no say in it.
 const DEADLINE: Duration = Duration::from_secs(3);
+// What is asked beside the load delays nothing: with a series for each pod and bucket it may take longer.
+const BESIDE_DEADLINE: Duration = Duration::from_secs(10);
 // How long the load waits for what is asked beside it.
 const PATIENCE: Duration = Duration::from_millis(750);
 // A look into the past is rare, and its answer long.
@@ -124,7 +126,15 @@ impl Endpoints {
             durations,
             stores,
         } = query::questions(&source.endpoint, scope);
-        let beside = beside(source.endpoint.clone(), (durations, stores), (client.clone(), bounds));
+        let bounds_beside = Bounds {
+            deadline: self.deadline.max(BESIDE_DEADLINE),
+            ..bounds
+        };
+        let beside = beside(
+            source.endpoint.clone(),
+            (durations, stores),
+            (client.clone(), bounds_beside),
+        );
         let (load, beside) = tokio::join!(
             vector(&client, &load, bounds),
             source.background.look(beside, (Instant::now(), self.patience)),

@@ -65,6 +65,26 @@ impl Histogram {
         self.0.last().map_or(0.0, |last| last.rate)
     }
 
+    /// Requests in flight on average, by Little's law (L = lambda W): each bucket's requests per second times the middle of
+    /// its bounds, in seconds; the last finite bound for what took longer.
+    pub(super) fn in_flight(&self) -> f64 {
+        let mut below = Bucket { le: 0.0, rate: 0.0 };
+        let mut sum = 0.0;
+        for bucket in &self.0 {
+            let middle = if bucket.le.is_finite() {
+                f64::midpoint(below.le, bucket.le.max(0.0))
+            } else {
+                below.le
+            };
+            sum += (bucket.rate - below.rate) * middle;
+            below = Bucket {
+                le: bucket.le.max(0.0),
+                rate: bucket.rate,
+            };
+        }
+        sum
+    }
+
     /// The duration in seconds within which the share `quantile` of the requests ends; `None` where there are no requests,
     /// or no finite bound.
     pub(super) fn quantile(&self, quantile: f64) -> Option<f64> {

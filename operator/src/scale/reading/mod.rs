@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod fixtures;
 mod histogram;
+mod in_flight;
 mod latency;
 mod pod;
 mod requests;
@@ -13,6 +14,7 @@ mod settling;
 mod suspects;
 mod user;
 
+pub use in_flight::in_flight;
 pub use latency::latency;
 pub use requests::{requests_per_second, summed};
 pub use settling::{Settling, Summed};

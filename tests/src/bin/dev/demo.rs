@@ -15,11 +15,10 @@ use pathfinder_tests::{
     },
     install,
     suite::{
-        Stack,
+        Counts, Stack,
         kubectl::{kubectl, kubectl_with},
         load::{Load, LoadReport},
         prometheus,
-        stack::Counts,
     },
 };
 use serde_json::json;

@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use pathfinder_tests::suite::{Stack, load::Load, until, wait::always};
+use pathfinder_tests::suite::{Counts, Stack, load::Load, until, wait::always};
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "pathfinder-system";
@@ -27,28 +27,6 @@ async fn leader(stack: &Stack) -> Option<String> {
 
 fn is_learned(per_replica: f64) -> bool {
     per_replica > 1.3 * PER_REPLICA
-}
-
-// A floor that has stood for three ticks: a step is seen in two parts where a scrape falls into it.
-async fn settled(stack: &Stack) -> i32 {
-    for _ in 0..8 {
-        let floor = until("a burst that is ordered", Duration::from_secs(60), || async {
-            match stack.replicas().await {
-                Ok((floor, ordered, _)) if floor >= 5 && floor == ordered => Ok(floor),
-                other => Err(other),
-            }
-        })
-        .await
-        .unwrap();
-        if stack
-            .keeps(floor, "once the burst is seen", Duration::from_secs(15))
-            .await
-            .is_ok()
-        {
-            return floor;
-        }
-    }
-    panic!("no floor stood for 15 s: {:?}", stack.replicas().await);
 }
 
 #[tokio::test]
@@ -76,7 +54,14 @@ async fn an_operator_killed_in_the_middle_of_a_burst_takes_nothing_back_and_adds
     .unwrap();
     let burst = (55, Duration::from_secs(300));
     let burst = Load::of_reads(&stack, "burst", burst).await.unwrap();
-    let floor = settled(&stack).await;
+    let ordered = async |(floor, ordered, _): Counts| match floor {
+        5.. if floor == ordered => Ok(()),
+        _ => Err(format!("{ordered} of {floor} ordered")),
+    };
+    let floor = stack
+        .stands(("a burst that is ordered", ordered), Duration::from_secs(120))
+        .await
+        .unwrap();
     let before = leader(&stack).await;
     let operators: Api<Pod> = Api::namespaced(stack.client.clone(), NAMESPACE);
     let selector = ListParams::default().labels("app.kubernetes.io/name=pathfinder-operator");

@@ -1,18 +1,11 @@
 //! Rollouts and crashes at the peak: the load is what it was, and what does not start is not multiplied.
 
-use std::{
-    cell::Cell,
-    ops::RangeInclusive,
-    time::{Duration, Instant},
-};
+use std::{ops::RangeInclusive, time::Duration};
 
-use pathfinder_tests::suite::{Stack, load::Load, until, wait::always};
+use pathfinder_tests::suite::{Counts, Stack, load::Load, until, wait::always};
 use serde_json::json;
 
 use super::{load, scaled};
-
-// How long the floor must have stood: three ticks.
-const SETTLED: Duration = Duration::from_secs(15);
 
 // A load of 36 requests per second at 10 per replica, until it is served by what it needs and nothing of its beginning is
 // held any more: the floor then. The maximum is far away, so that counting twice would show.
@@ -21,34 +14,29 @@ async fn at_the_peak(test: &str) -> (Stack, Load, i32) {
     let scaling = json!({"maxReplicas": 12, "scaleDown": {"cooldownSeconds": 60, "maxPercent": 100}});
     let stack = scaled(test, scaling).await;
     let under = load(&stack, "load", (36, 220)).await;
-    let stands = Cell::new((0, Instant::now()));
-    let floor = until(
-        "a load that is served by what it needs",
-        Duration::from_secs(140),
-        || async {
-            let (floor, _, ready) = stack.replicas().await.map_err(|error| error.to_string())?;
-            let explained = stack.explain().await.map_err(|error| error.to_string())?;
-            let reason = &explained["record"]["reason"];
-            let served = floor >= 4 && ready == floor && reason["kind"] == "Demand";
-            if !served || stands.get().0 != floor {
-                stands.set((if served { floor } else { 0 }, Instant::now()));
-            }
-            if served && stands.get().1.elapsed() >= SETTLED {
-                Ok(floor)
-            } else {
-                Err(format!("{floor} wanted, {ready} ready: {reason}"))
-            }
-        },
-    )
-    .await
-    .unwrap();
+    let served = async |(floor, _, ready): Counts| {
+        let explained = stack.explain().await.map_err(|error| error.to_string())?;
+        let reason = &explained["record"]["reason"];
+        if floor >= 4 && ready == floor && reason["kind"] == "Demand" {
+            Ok(())
+        } else {
+            Err(format!("{floor} wanted, {ready} ready: {reason}"))
+        }
+    };
+    let floor = stack
+        .stands(
+            ("a load that is served by what it needs", served),
+            Duration::from_secs(140),
+        )
+        .await
+        .unwrap();
     (stack, under, floor)
 }
 
-// One more may be asked for by noise of the load, and two fewer, because new pods are unheard of until they were scraped twice.
-// A surge would ask for half as many again; a rate that is divided among old and new pods for half, which is less than 4.
+// Noise of the load may ask for one more or one fewer. A rate that is divided among old and new pods would ask for half, a
+// surge for half as many again.
 fn about(floor: i32) -> RangeInclusive<i32> {
-    (floor - 2).max(4)..=floor + 1
+    floor - 1..=floor + 1
 }
 
 #[tokio::test]
