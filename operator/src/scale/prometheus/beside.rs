@@ -49,7 +49,7 @@ struct Finished {
 
 impl Background {
     /// The newest answer there is, and how long before `now` it was asked for. Asks with `ask` if that is due, and waits for it
-    /// no longer than `patience`; it goes on afterwards.
+    /// no longer than `patience`, or not at all where the one before took longer; it goes on afterwards.
     pub async fn look<F>(&self, ask: F, (now, patience): (Instant, Duration)) -> Option<(Arc<Beside>, Duration)>
     where
         F: Future<Output = Beside> + Send + 'static,
@@ -63,6 +63,10 @@ impl Background {
             let task = tokio::spawn(timed(ask));
             state.running = Some(Running { started: now, task });
         }
+        let patience = match last {
+            Some((_, took)) if took > patience => Duration::ZERO,
+            Some(_) | None => patience,
+        };
         if let Some(running) = &mut state.running
             && let Ok(done) = tokio::time::timeout(patience, &mut running.task).await
         {
@@ -151,6 +155,26 @@ mod tests {
         let unused = async { panic!("one is running already") };
         let (seen, age) = background.look(unused, (later, LONG)).await.unwrap();
         assert_eq!((&*seen, age), (&answer(1), Duration::from_secs(5)));
+    }
+
+    #[tokio::test]
+    async fn who_was_slow_is_not_waited_for_again() {
+        let start = Instant::now();
+        let last = Finished {
+            started: start,
+            took: Duration::from_secs(61),
+            answer: Arc::new(answer(1)),
+        };
+        let background = Background(Mutex::new(State {
+            last: Some(last),
+            ..State::default()
+        }));
+        let (_keep, wait) = oneshot::channel::<Beside>();
+        let slow = async { wait.await.unwrap() };
+        let looked = background.look(slow, (start + Duration::from_secs(30), LONG));
+        let looked = tokio::time::timeout(Duration::from_secs(10), looked).await;
+        let (seen, age) = looked.expect("it does not wait").unwrap();
+        assert_eq!((&*seen, age), (&answer(1), Duration::from_secs(30)));
     }
 
     #[tokio::test]
