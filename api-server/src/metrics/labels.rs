@@ -251,16 +251,6 @@ impl Method {
     }
 }
 
-impl Route {
-    /// The label of a matched template.
-    pub fn of(template: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|route| route.as_str() == template)
-            .unwrap_or(Self::Unmatched)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -312,6 +312,20 @@ impl Stack {
         Ok((ours.len(), times))
     }
 
+    /// Waits until there is one event about the resource with this reason, told once: it follows its condition in a moment.
+    ///
+    /// # Errors
+    /// How many events there were, and how often.
+    pub async fn told_once(&self, reason: &str) -> anyhow::Result<()> {
+        until(&format!("the event {reason}"), Duration::from_secs(20), || async {
+            match self.events(reason).await {
+                Ok((1, 1)) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await
+    }
+
     /// What `kubectl pathfinder explain` says of the resource, as JSON.
     ///
     /// # Errors

@@ -103,14 +103,7 @@ async fn an_object_of_somebody_else_is_left_alone_and_said_and_the_stack_heals_w
         .await
         .unwrap();
     assert!(condition.message.contains("shop-api"), "{}", condition.message);
-    until("the event", Duration::from_secs(20), || async {
-        match stack.events("ForeignObject").await.unwrap() {
-            (1, _) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
+    stack.told_once("ForeignObject").await.unwrap();
     let after = services.get("shop-api").await.unwrap();
     assert_eq!(before.meta().resource_version, after.meta().resource_version);
 

@@ -3,21 +3,10 @@
 use std::time::Duration;
 
 use kube::api::DeleteParams;
-use pathfinder_tests::suite::{Stack, kubectl::kubectl_with, until};
+use pathfinder_tests::suite::{Stack, kubectl::kubectl_with};
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(120);
-
-async fn told_once(stack: &Stack, reason: &str) {
-    until(&format!("the event {reason}"), Duration::from_secs(20), || async {
-        match stack.events(reason).await.unwrap() {
-            (1, 1) => Ok(()),
-            other => Err(other),
-        }
-    })
-    .await
-    .unwrap();
-}
 
 #[tokio::test]
 async fn an_image_that_cannot_be_pulled_is_named_once_and_heals_with_the_right_one() {
@@ -30,10 +19,10 @@ async fn an_image_that_cannot_be_pulled_is_named_once_and_heals_with_the_right_o
         .await
         .unwrap();
     assert!(condition.message.contains("no-such-image:1"), "{}", condition.message);
-    told_once(&stack, "ImagePullFailed").await;
+    stack.told_once("ImagePullFailed").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
-    told_once(&stack, "ImagePullFailed").await;
+    stack.told_once("ImagePullFailed").await.unwrap();
     stack.remove().await.unwrap();
 }
 
@@ -48,7 +37,7 @@ async fn an_endpoint_that_nobody_defined_is_said_with_those_that_are_and_heals()
         .await
         .unwrap();
     assert!(condition.message.contains("defined: default"), "{}", condition.message);
-    told_once(&stack, "UnknownEndpoint").await;
+    stack.told_once("UnknownEndpoint").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack
         .wait_condition(("MetricsAvailable", "True"), None, Duration::from_secs(240))
@@ -80,7 +69,7 @@ async fn a_quota_that_refuses_pods_is_said_once_and_heals_when_it_goes() {
         "{}",
         condition.message
     );
-    told_once(&stack, "PodsRefused").await;
+    stack.told_once("PodsRefused").await.unwrap();
     let quotas: kube::Api<k8s_openapi::api::core::v1::ResourceQuota> = stack.api();
     quotas.delete("tiny", &DeleteParams::default()).await.unwrap();
     stack.wait_ready().await.unwrap();

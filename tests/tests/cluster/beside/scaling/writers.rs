@@ -33,7 +33,7 @@ async fn a_user_who_scales_by_hand_is_put_right_and_named() {
         .await
         .unwrap();
     assert!(condition.message.contains("kubectl scale"), "{condition:?}");
-    assert_eq!(stack.events("AnotherWriter").await.unwrap().0, 1);
+    stack.told_once("AnotherWriter").await.unwrap();
     stack.remove().await.unwrap();
 }
 
