@@ -15,7 +15,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -53,16 +53,14 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimi
             continue;
         };
         let accepted = Accepted::now(&stream);
-        let serving = serve(
+        let server = Arc::clone(&server);
+        connections.spawn(serve(
             (stream, accepted),
-            Arc::clone(&server),
+            server,
             limits.head_timeout,
             stop.clone(),
-        );
-        connections.spawn(async move {
-            serving.await;
-            drop(place);
-        });
+            place,
+        ));
     }
     drop(listener);
     connections.close();
@@ -93,6 +91,7 @@ async fn serve(
     server: Arc<Server>,
     head_timeout: Duration,
     stop: CancellationToken,
+    _place: OwnedSemaphorePermit,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
         let server = Arc::clone(&server);

@@ -79,7 +79,7 @@ impl Server {
 
     /// Answers one request; the first to see it is the last to see its answer.
     pub async fn answer(&self, request: Request) -> Response {
-        let accepted = connection::of(&request);
+        let accepted = connection::of(request.extensions());
         let path = request.uri().path();
         let mut response = if PROBES.contains(&path) {
             call(self.probes.clone(), request).await
@@ -111,8 +111,10 @@ impl Server {
     }
 
     async fn compressed(&self, request: Request) -> Response {
-        let routes = self.body_limit.layer(self.api.clone());
-        let inner = service_fn(|request| deadline::bound(&self.app, call(routes.clone(), request)));
+        let inner = service_fn(|request| {
+            let routes = self.body_limit.layer(self.api.clone());
+            deadline::bound(&self.app, call(routes, request))
+        });
         let response = call(self.compression.layer(inner), request).await;
         response.map(Body::new)
     }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts};
+use axum::extract::{FromRequest, FromRequestParts};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
@@ -17,7 +17,7 @@ use crate::domain::session::SessionId;
 use crate::domain::user::UserId;
 use crate::error::ApiError;
 use crate::metrics::edge::Limited;
-use crate::middleware::connection::Accepted;
+use crate::middleware::connection;
 use crate::store::db::Freshness;
 
 /// Carries the token past proxies that keep `Authorization` for themselves.
@@ -84,10 +84,10 @@ impl FromRequestParts<Arc<App>> for Client {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        let accepted = parts.extensions.get::<ConnectInfo<Accepted>>();
-        Ok(Self(
-            accepted.and_then(|info| app.edge.budgeted(info.0.peer.ip(), &parts.headers)),
-        ))
+        let accepted = connection::of(&parts.extensions);
+        Ok(Self(accepted.and_then(|accepted| {
+            app.edge.budgeted(accepted.peer.ip(), &parts.headers)
+        })))
     }
 }
 

@@ -23,7 +23,7 @@ pub fn admit<'a>(app: &'a App, request: &Request) -> Result<SemaphorePermit<'a>,
 }
 
 fn within_budget(app: &App, request: &Request) -> Result<(), ApiError> {
-    let Some(accepted) = connection::of(request) else {
+    let Some(accepted) = connection::of(request.extensions()) else {
         return Ok(());
     };
     let within = app.edge.take_of_address(accepted.peer.ip(), request.headers());

@@ -5,9 +5,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request};
-use axum::http::HeaderValue;
+use axum::extract::ConnectInfo;
 use axum::http::header::CONNECTION;
+use axum::http::{Extensions, HeaderValue};
 use axum::response::Response;
 use tokio::net::TcpStream;
 use tracing::debug;
@@ -45,9 +45,9 @@ impl Accepted {
     }
 }
 
-/// The connection of a request; `None` where it came by none.
-pub fn of(request: &Request) -> Option<Accepted> {
-    request.extensions().get::<ConnectInfo<Accepted>>().map(|info| info.0)
+/// The connection of a request, by its extensions; `None` where it came by none.
+pub fn of(request: &Extensions) -> Option<Accepted> {
+    request.get::<ConnectInfo<Accepted>>().map(|info| info.0)
 }
 
 /// Asks the client to close a connection that is too old, and every connection while draining.

@@ -76,7 +76,7 @@ impl Stack {
         (what, enough): (&str, impl AsyncFn(Counts) -> Result<(), String>),
         deadline: Duration,
     ) -> anyhow::Result<i32> {
-        let since = Cell::new(None);
+        let since: Cell<Option<(i32, Instant)>> = Cell::new(None);
         until(what, deadline, || async {
             let counts = self.replicas().await.map_err(|error| error.to_string())?;
             if let Err(fault) = enough(counts).await {
@@ -85,7 +85,7 @@ impl Stack {
             }
             let floor = counts.0;
             match since.get() {
-                Some((stood, at)) if stood == floor && Instant::elapsed(&at) >= THREE_TICKS => Ok(floor),
+                Some((stood, at)) if stood == floor && at.elapsed() >= THREE_TICKS => Ok(floor),
                 Some((stood, _)) if stood == floor => Err(format!("{counts:?}, not for long")),
                 _ => {
                     since.set(Some((floor, Instant::now())));

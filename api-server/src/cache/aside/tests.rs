@@ -1,20 +1,23 @@
 //! The cache of one process, without Redis.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
 use super::*;
 
-fn cache() -> Aside {
-    let config = CacheConfig {
+fn config() -> CacheConfig {
+    CacheConfig {
         url: None,
         ttl: Duration::from_secs(1),
         local_ttl: Duration::from_secs(60),
         local_bytes: 1024 * 1024,
         timeout: Duration::from_secs(1),
-    };
-    Aside::new(&config, None, Arc::new(Metrics::default()))
+    }
+}
+
+fn cache() -> Aside {
+    Aside::new(&config(), None, Arc::new(Metrics::default()))
 }
 
 async fn read(cache: &Aside, body: &'static str) -> String {
@@ -117,16 +120,14 @@ async fn what_is_not_there_and_what_fails_is_not_kept() {
 #[tokio::test]
 async fn however_many_entries_are_past_their_time_only_so_many_are_renewed_at_once() {
     let config = CacheConfig {
-        url: None,
         ttl: Duration::from_secs(60),
         // Past its time as soon as it is kept.
         local_ttl: Duration::ZERO,
-        local_bytes: 1024 * 1024,
-        timeout: Duration::from_secs(1),
+        ..config()
     };
     let cache = Aside::new(&config, None, Arc::new(Metrics::default()));
     cache.0.local.listens(Hearing::All);
-    let (begun, go) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+    let (begun, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
     let ask = async |number: usize, held: bool| {
         let (begun, go) = (Arc::clone(&begun), Arc::clone(&go));
         let load = move |_| async move {
@@ -149,14 +150,14 @@ async fn however_many_entries_are_past_their_time_only_so_many_are_renewed_at_on
     for number in 0..10 * RENEWALS {
         ask(number, true).await;
     }
-    while begun.load(Ordering::Relaxed) < u32::try_from(RENEWALS).expect("few") {
+    while begun.load(Ordering::Relaxed) < RENEWALS {
         tokio::task::yield_now().await;
     }
     // All that were begun have run until they wait.
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(begun.load(Ordering::Relaxed), u32::try_from(RENEWALS).expect("few"));
+    assert_eq!(begun.load(Ordering::Relaxed), RENEWALS);
     assert_eq!(cache.0.renewals.available_permits(), 0);
     go.notify_waiters();
     while cache.0.renewals.available_permits() < RENEWALS {

@@ -17,8 +17,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::pods::{alive, ready_since};
 use crate::scale::{
-    reading::in_flight,
-    sample::{Answer, PodSample, Samples},
+    reading::{in_flight, sample},
+    sample::{Answer, Samples},
 };
 
 /// The annotation of the cost.
@@ -117,17 +117,12 @@ fn comparable(samples: Option<&Samples>, ready: &[&Pod]) -> Work {
 }
 
 fn requests_in_flight(samples: Option<&Samples>, pod: &Pod) -> Option<f64> {
-    in_flight(sample(samples, pod)?)
+    in_flight(sample(samples?, pod)?)
 }
 
 fn rate(samples: Option<&Samples>, pod: &Pod) -> Option<f64> {
-    let rate = sample(samples, pod)?.rate?;
+    let rate = sample(samples?, pod)?.rate?;
     (rate.is_finite() && rate >= 0.0).then_some(rate)
-}
-
-fn sample<'a>(samples: Option<&'a Samples>, pod: &Pod) -> Option<&'a PodSample> {
-    let key = (pod.metadata.namespace.clone()?, pod.metadata.name.clone()?);
-    samples?.get(&key)
 }
 
 fn cost(pod: &Pod) -> i32 {
@@ -148,7 +143,7 @@ mod tests {
     use super::*;
     use crate::scale::{
         facts::fixtures::{pod, seconds_ago},
-        sample::Bucket,
+        sample::{Bucket, PodSample},
         why::Why,
     };
 

@@ -71,16 +71,14 @@ impl Histogram {
         let mut below = Bucket { le: 0.0, rate: 0.0 };
         let mut sum = 0.0;
         for bucket in &self.0 {
-            let middle = if bucket.le.is_finite() {
-                f64::midpoint(below.le, bucket.le.max(0.0))
+            let (le, rate) = (bucket.le.max(0.0), bucket.rate);
+            let middle = if le.is_finite() {
+                f64::midpoint(below.le, le)
             } else {
                 below.le
             };
-            sum += (bucket.rate - below.rate) * middle;
-            below = Bucket {
-                le: bucket.le.max(0.0),
-                rate: bucket.rate,
-            };
+            sum += (rate - below.rate) * middle;
+            below = Bucket { le, rate };
         }
         sum
     }

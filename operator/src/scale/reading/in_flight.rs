@@ -2,14 +2,13 @@
 //!
 //! Pure. No gauge is asked for: an API owes none. The rate of its requests and how long they take say it on average.
 
-use super::histogram::Histogram;
+use super::{histogram::Histogram, latency::idle};
 use crate::scale::sample::PodSample;
 
 /// Requests in flight in one pod, on average over the window of its rates; `None` where its durations are not told, or are
 /// nonsense.
 pub fn in_flight(sample: &PodSample) -> Option<f64> {
-    let idle = sample.durations.is_empty() && sample.rate.is_some_and(|rate| rate <= 0.0);
-    if idle {
+    if idle(sample) {
         return Some(0.0);
     }
     let histogram = Histogram::parse(&sample.durations).ok().flatten()?;

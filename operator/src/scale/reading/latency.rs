@@ -95,7 +95,7 @@ pub(super) fn said(samples: &Samples, pod: &Pod, (max_age, now): (Duration, Time
 }
 
 // Its requests are counted and there were none; then it may have no durations either.
-fn idle(sample: &PodSample) -> bool {
+pub(super) fn idle(sample: &PodSample) -> bool {
     sample.durations.is_empty() && sample.rate.is_some_and(|rate| rate <= 0.0)
 }
 

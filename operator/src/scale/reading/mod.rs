@@ -16,6 +16,7 @@ mod user;
 
 pub use in_flight::in_flight;
 pub use latency::latency;
+pub use pod::sample;
 pub use requests::{requests_per_second, summed};
 pub use settling::{Settling, Summed};
 pub use suspects::{LatencyTarget, Named, suspects};

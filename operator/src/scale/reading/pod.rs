@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{Pod, PodCondition};
 use crate::scale::sample::{PodSample, Samples};
 
 /// What the source said of this pod.
-pub(super) fn sample<'a>(samples: &'a Samples, pod: &Pod) -> Option<&'a PodSample> {
+pub fn sample<'a>(samples: &'a Samples, pod: &Pod) -> Option<&'a PodSample> {
     let key = (
         pod.metadata.namespace.clone().unwrap_or_default(),
         pod.metadata.name.clone().unwrap_or_default(),

@@ -33,10 +33,10 @@ async fn at_the_peak(test: &str) -> (Stack, Load, i32) {
     (stack, under, floor)
 }
 
-// Noise of the load may ask for one more or one fewer. A rate that is divided among old and new pods would ask for half, a
-// surge for half as many again.
+// Noise of the load may ask for one more or one fewer. A surge would ask for half as many again; a rate that is divided among
+// old and new pods for half, which is less than 4.
 fn about(floor: i32) -> RangeInclusive<i32> {
-    floor - 1..=floor + 1
+    (floor - 1).max(4)..=floor + 1
 }
 
 #[tokio::test]
