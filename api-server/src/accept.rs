@@ -1,6 +1,6 @@
 //! Accepts connections and serves HTTP/1.1 on each, with bounds that `axum::serve` cannot set: how long a client may take
-//! to send a request's head, how large heads may be, and how many connections there are. One that brings no head in time
-//! is closed, be it idle or slow on purpose. On the signal it stops accepting, lets each connection finish the request it
+//! to send a request's head, how large heads may be, how long a client may take no byte of an answer, and how many
+//! connections there are. One that brings no head in time is closed, be it idle or slow on purpose. On the signal it stops accepting, lets each connection finish the request it
 //! has, and returns when all are done.
 
 use std::convert::Infallible;
@@ -35,6 +35,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ConnectionLimits {
     /// The longest until a head is complete, from the end of the answer before it.
     pub head_timeout: Duration,
+    /// The longest that a client may take no byte of what is sent to it.
+    pub write_timeout: Duration,
     /// Most connections at a time; WebSockets have a bound of their own.
     pub max_connections: usize,
 }
@@ -52,7 +54,7 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimi
             debug!("closing a connection: there are as many as may be");
             continue;
         };
-        let accepted = Accepted::now(&stream);
+        let accepted = Accepted::now(&stream, limits.write_timeout);
         let server = Arc::clone(&server);
         connections.spawn(serve(
             (stream, accepted),

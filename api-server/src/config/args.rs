@@ -125,7 +125,7 @@ pub struct CacheArgs {
     #[arg(long, env = "REDIS_URL", hide_env_values = true, value_parser = secret())]
     pub redis_url: Option<SecretString>,
     /// How long a cached answer lives, give or take a fifth, and as long again while it is renewed.
-    #[arg(long, env = "CACHE_TTL_SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, env = "CACHE_TTL_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub cache_ttl_seconds: u64,
     /// How long this process serves an answer without asking Redis; other servers' changes are heard at once.
     #[arg(long, env = "CACHE_LOCAL_TTL_MILLIS", default_value_t = 1000)]

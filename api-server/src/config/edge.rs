@@ -33,6 +33,9 @@ pub struct EdgeArgs {
     /// Close a connection that brings no complete request head for this long, be it idle or slow.
     #[arg(long, env = "HEAD_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub head_timeout_seconds: u64,
+    /// Close a connection whose client takes no byte of an answer for this long; who reads slowly but reads is served.
+    #[arg(long, env = "WRITE_TIMEOUT_SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    pub write_timeout_seconds: u64,
     /// Most connections at a time, without WebSockets; more are closed at once.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000, value_parser = positive())]
     pub max_connections: u32,
@@ -144,6 +147,7 @@ pub(super) fn edge(args: &EdgeArgs) -> Result<EdgeConfig, ConfigError> {
     Ok(EdgeConfig {
         connections: ConnectionLimits {
             head_timeout: Duration::from_secs(args.head_timeout_seconds),
+            write_timeout: Duration::from_secs(args.write_timeout_seconds),
             max_connections: count(args.max_connections),
         },
         max_in_flight: count(args.max_in_flight),

@@ -9,6 +9,7 @@ use axum::extract::ConnectInfo;
 use axum::http::header::CONNECTION;
 use axum::http::{Extensions, HeaderValue};
 use axum::response::Response;
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tracing::debug;
 
@@ -26,11 +27,16 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// A connection that was accepted just now.
-    pub fn now(stream: &TcpStream) -> Self {
+    /// A connection that was accepted just now. The kernel ends it when its client takes no byte of what was sent, nor
+    /// confirms any, for `write_timeout` (TCP_USER_TIMEOUT, which counts full windows too): whoever never reads its answers,
+    /// and the other end of a cable that was cut.
+    pub fn now(stream: &TcpStream, write_timeout: Duration) -> Self {
         // Answers are small: waiting to fill a packet would only add delay.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
+        }
+        if let Err(error) = SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout)) {
+            debug!(%error, "cannot set TCP_USER_TIMEOUT");
         }
         Self {
             // Unknown only when the client is gone already.

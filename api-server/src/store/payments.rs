@@ -32,11 +32,20 @@ macro_rules! select {
 
 const GET: &str = select!("id = $1");
 const OF_ORDER: &str = select!("order_id = $1");
-const CLAIM: &str = "with due as (
-        select id from payment_tasks where due_at <= now() and ($3::uuid is null or payment_id = $3)
-        order by due_at limit $1 for update skip locked)
-    update payment_tasks t set attempts = t.attempts + 1, due_at = now() + $2 * interval '1 millisecond'
-    from due where t.id = due.id returning t.id, t.payment_id, t.kind, t.capture, t.attempts";
+macro_rules! claim {
+    ($of:literal) => {
+        concat!(
+            "with due as (select id from payment_tasks where due_at <= now()",
+            $of,
+            " order by due_at limit $1 for update skip locked)
+            update payment_tasks t set attempts = t.attempts + 1, due_at = now() + $2 * interval '1 millisecond'
+            from due where t.id = due.id returning t.id, t.payment_id, t.kind, t.capture, t.attempts"
+        )
+    };
+}
+
+const CLAIM: &str = claim!("");
+const CLAIM_OF: &str = claim!(" and payment_id = $3");
 const FINISH: &str = "delete from payment_tasks where id = $1 returning id";
 const POSTPONE: &str =
     "update payment_tasks set due_at = now() + $2 * interval '1 millisecond' where id = $1 returning id";
@@ -118,10 +127,12 @@ pub struct Circumstances<'a> {
 /// The database does not answer; tasks that were claimed are due again later.
 pub async fn claim(db: &Db, limit: i64, only: Option<Uuid>) -> Result<Vec<Task>, StoreError> {
     let query = || {
-        query_as::<_, (i64, Uuid, String, String, i32)>(CLAIM)
-            .bind(limit)
-            .bind(millis(LEASE))
-            .bind(only)
+        let claim = query_as::<_, (i64, Uuid, String, String, i32)>(if only.is_some() { CLAIM_OF } else { CLAIM });
+        let claim = claim.bind(limit).bind(millis(LEASE));
+        match only {
+            Some(payment) => claim.bind(payment),
+            None => claim,
+        }
     };
     let rows = db.write(QueryType::ClaimPaymentTasks, query).await?;
     rows.into_iter().map(task).collect()

@@ -22,15 +22,17 @@ type OwnRow = (Uuid, Uuid, String, i64, Option<i64>, String, i64);
 const REGISTER: &str = "select outcome, registration, standing, place, (extract(epoch from arrived) * 1000000)::bigint
     from register_for($1, $2, $3)";
 const UNREGISTER: &str = "select unregister_from($1, $2)";
+// Plans are made without knowing how long the page is: the bound inside tells that it is short (a page and one, at most).
 const OWN: &str = "select r.id, r.tournament_id, r.status, (extract(epoch from r.created_at) * 1000000)::bigint,
         case when r.status = 'Waiting' then (select count(*) from registrations w
             where w.tournament_id = r.tournament_id and w.status = 'Waiting' and w.position <= r.position) end,
         t.name, (extract(epoch from t.starts_at) * 1000000)::bigint
-    from registrations r join tournaments t on t.id = r.tournament_id
-    where r.user_id = $1 and r.id < $2 and r.status <> 'Cancelled' order by r.id desc limit $3";
+    from (select * from registrations where user_id = $1 and id < $2 and status <> 'Cancelled' order by id desc limit 101) r
+    join tournaments t on t.id = r.tournament_id order by r.id desc limit $3";
 const PARTICIPANTS: &str = "select r.user_id, u.name, r.status, r.position
-    from registrations r join users u on u.id = r.user_id
-    where r.tournament_id = $1 and r.position > $2 and r.status <> 'Cancelled' order by r.position limit $3";
+    from (select * from registrations where tournament_id = $1 and position > $2 and status <> 'Cancelled'
+        order by position limit 101) r
+    join users u on u.id = r.user_id order by r.position limit $3";
 const EXISTS: &str = "select 1 from tournaments where id = $1";
 
 /// Takes a seat, or a place on the waiting list; what the user already has if it has one.

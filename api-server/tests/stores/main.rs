@@ -12,6 +12,8 @@ mod outage;
 #[cfg(test)]
 mod people;
 #[cfg(test)]
+mod plans;
+#[cfg(test)]
 mod replica;
 #[cfg(test)]
 mod seats;

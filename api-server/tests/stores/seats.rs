@@ -1,18 +1,13 @@
 //! Seats and the waiting list against a model of a few lines: whatever users and the owner do in whatever order, the
 //! database gives the same seats to the same people, and its counts are the numbers of rows.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
-use pathfinder_api::config::{DatabaseConfig, PoolConfig};
 use pathfinder_api::domain::page::{List, PageRequest};
 use pathfinder_api::domain::registration::{Refusal, Registering, RegistrationId, RegistrationStatus};
 use pathfinder_api::domain::tournament::{TournamentDraft, TournamentId, TournamentPatch};
 use pathfinder_api::domain::user::{User, UserId};
-use pathfinder_api::metrics::Metrics;
 use pathfinder_api::store::db::{Db, Freshness};
-use pathfinder_api::store::{migrations, registrations, tournaments, users};
+use pathfinder_api::store::{registrations, tournaments, users};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use uuid::Uuid;
@@ -84,20 +79,7 @@ impl Model {
 }
 
 async fn database(postgres: &Postgres) -> (Db, Vec<UserId>) {
-    let config = DatabaseConfig {
-        primary: PoolConfig {
-            url: postgres.url().into(),
-            max_connections: 2,
-            min_connections: 0,
-        },
-        replica: None,
-        idle_timeout: Duration::from_secs(30),
-        acquire_timeout: Duration::from_secs(30),
-        statement_timeout: Duration::from_secs(30),
-        connection_uses: 7500,
-    };
-    let db = Db::new(&config, Arc::new(Metrics::default())).expect("the URL parses");
-    migrations::apply(&db).await.expect("the schema is new");
+    let db = postgres.pool(2).await;
     let mut players = Vec::new();
     for number in 0..PLAYERS {
         let user = User {

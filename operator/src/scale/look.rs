@@ -45,6 +45,8 @@ pub struct Own {
     pub load: Option<UserAnswer>,
     /// Latency in seconds.
     pub latency: Option<UserAnswer>,
+    /// How long ago they were asked.
+    pub age: Duration,
 }
 
 /// The world of one cluster, and what the engine cannot be told because it knows no names.
@@ -72,7 +74,7 @@ pub fn look(
     });
     let suspected = reading::suspects(&heard.look.answer, present.pods, target, sampling);
     let load = if let Some(said) = &own.load {
-        of_own(said, sampling.0)
+        of_own(said, (own.age, sampling.0))
     } else {
         let sum = sum(policy, heard, (present, floor), sampling);
         let summed = reading::summed(&heard.look.answer, present.pods, sampling);
@@ -126,7 +128,7 @@ fn latency(
                 reason: MissingReason::NoRequests,
             };
         }
-        Some(said) => return of_own(said, sampling.0),
+        Some(said) => return of_own(said, (own.age, sampling.0)),
         None => {}
     }
     if look.durations.is_some() {
@@ -140,8 +142,8 @@ fn latency(
     reading::latency(&look.answer, pods, target.quantile, sampling)
 }
 
-// An expression does not say how old its samples are; it was evaluated just now.
-fn of_own<Q: Quantity>(said: &UserAnswer, max_age: Duration) -> Signal<Q> {
+// An expression does not say how old its samples are, only when it was evaluated.
+fn of_own<Q: Quantity>(said: &UserAnswer, ages: (Duration, Duration)) -> Signal<Q> {
     let said = match said {
         UserAnswer::Value(raw) => OwnQuery::Value(*raw),
         UserAnswer::Empty => OwnQuery::Empty,
@@ -149,8 +151,9 @@ fn of_own<Q: Quantity>(said: &UserAnswer, max_age: Duration) -> Signal<Q> {
         UserAnswer::Forbidden => OwnQuery::Forbidden,
         UserAnswer::Unknown => OwnQuery::Unknown,
         UserAnswer::Unreachable(_) => OwnQuery::Unreachable,
+        UserAnswer::NotYet => OwnQuery::NotYet,
     };
-    reading::own_query(said, (Duration::ZERO, max_age))
+    reading::own_query(said, ages)
 }
 
 fn ceilings(cluster: &Cluster, present: &Present<'_>) -> Ceilings {

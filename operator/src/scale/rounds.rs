@@ -27,7 +27,7 @@ use crate::{
         contested::Writers,
         past::{Archive, Past},
         pods::{Limits, MetricNames, Pace, Scraper, Target, scrape},
-        prometheus::Endpoints,
+        prometheus::{Endpoints, own::OwnQueries},
         query::Scope,
         reading::Settling,
         sample::{Answer, Look},
@@ -69,6 +69,8 @@ pub struct Carried {
     pub memory: Memory,
     /// Whether the pods that are heard are the same as before.
     pub settling: Settling,
+    /// What its own queries said.
+    pub own: OwnQueries,
     /// Whether the past has taught it.
     pub past: Past,
     /// What status and events said.

@@ -3,7 +3,7 @@
 //! IO shell around `pathfinder_scaling::decide`. It reads the world from caches, never lowers on a guess, and writes as
 //! little as it can.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -22,7 +22,7 @@ use crate::{
         actuate, contested,
         facts::{self, Leaving},
         findings,
-        look::{self, Looked, Own, Present, replicas},
+        look::{self, Looked, Present, replicas},
         orders::{self, Orders, orders},
         rounds::{Asked, Carried, Heard, Scaler},
         sample::Answer,
@@ -45,7 +45,9 @@ impl Scaler {
             return;
         };
         let fewest = self.caches.fewest_ordered(&cluster.id.namespace, &name);
-        let own = self.ask_own(cluster).await;
+        let scaling = &cluster.scaling;
+        let own = (scaling.endpoint.as_str(), &scaling.queries);
+        let own = carried.own.look(&self.endpoints, own, Instant::now()).await;
         let pods: Vec<&Pod> = view.api_pods(&cluster.id).iter().map(Arc::as_ref).collect();
         let quotas = view.quotas(&cluster.id.namespace);
         let quotas: Vec<ResourceQuota> = quotas.iter().map(|quota| (**quota).clone()).collect();
@@ -56,7 +58,7 @@ impl Scaler {
             quotas: &quotas,
         };
         let now = Timestamp::now();
-        let policy = cluster.scaling.policy.scraped_every(heard.interval);
+        let policy = scaling.policy.scraped_every(heard.interval);
         let looked = look::look(
             (cluster, &policy),
             (heard, &own),
@@ -71,8 +73,7 @@ impl Scaler {
         {
             memory = self.archive.teach(&mut carried.past, cluster, memory).await;
         }
-        let schedules = &cluster.scaling.schedules;
-        let (decision, memory) = decide_scheduled((&policy, schedules), memory, &looked.observation, now);
+        let (decision, memory) = decide_scheduled((&policy, &scaling.schedules), memory, &looked.observation, now);
         carried.memory = memory;
         self.account(cluster, &decision, &looked.observation);
         let others = view.autoscalers(&cluster.id.namespace);
@@ -105,16 +106,6 @@ impl Scaler {
             now,
         };
         teller.tell(&mut carried.told, resource, cluster, news).await;
-    }
-
-    async fn ask_own(&self, cluster: &Cluster) -> Own {
-        let queries = &cluster.scaling.queries;
-        let ask = async |query: &Option<String>| match query {
-            Some(query) => Some(self.endpoints.ask_user(&cluster.scaling.endpoint, query).await),
-            None => None,
-        };
-        let (load, latency) = tokio::join!(ask(&queries.requests_per_second), ask(&queries.latency));
-        Own { load, latency }
     }
 
     fn account(&self, cluster: &Cluster, decision: &Decision, observation: &Observation) {

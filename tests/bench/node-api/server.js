@@ -12,7 +12,7 @@ const jwt = require('jsonwebtoken');
 const { Pool, types } = require('pg');
 
 const { DATABASE_URL, REDIS_URL, JWT_SECRET, PORT } = process.env;
-const CACHE_SECONDS = Number(process.env.CACHE_TTL_SECONDS || 10);
+const CACHE_SECONDS = Number(process.env.CACHE_TTL_SECONDS || 30);
 const SESSION_SECONDS = 24 * 3600;
 const ARGON2 = { type: argon2.argon2id, memoryCost: 19456, timeCost: 2, parallelism: 1 };
 

@@ -53,6 +53,46 @@ async fn a_client_that_never_ends_its_head_is_closed() {
     assert!(server.expect_status("/health", 200).await.is_ok());
 }
 
+/// Asks for far more than any socket's buffers hold, about 50 MB.
+async fn greedy(server: &Server) -> TcpStream {
+    let mut greedy = TcpStream::connect(("127.0.0.1", server.port))
+        .await
+        .expect("it listens");
+    let asks = "GET /openapi.json HTTP/1.1\r\nhost: t\r\n\r\n".repeat(1000);
+    greedy.write_all(asks.as_bytes()).await.expect("it reads");
+    greedy
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_its_answers_is_closed() {
+    let server = Server::start(&[("WRITE_TIMEOUT_SECONDS", "1")]).await;
+    let mut greedy = greedy(&server).await;
+    let started = Instant::now();
+    let closed = async {
+        // The kernel hears that the other end is gone when it has something to send.
+        while greedy.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), closed)
+        .await
+        .expect("closed within 30 s");
+    let took = started.elapsed();
+    assert!(took >= Duration::from_millis(900), "closed after {took:?}");
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_gets_all_of_it() {
+    let server = Server::start(&[("WRITE_TIMEOUT_SECONDS", "1")]).await;
+    let mut slow = greedy(&server).await;
+    let started = Instant::now();
+    let mut part = vec![0; 256 * 1024];
+    while started.elapsed() < Duration::from_secs(4) {
+        slow.read_exact(&mut part).await.expect("it is still served");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_head_without_end_is_refused() {
     let server = Server::start(&[]).await;

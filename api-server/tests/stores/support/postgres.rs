@@ -3,8 +3,13 @@
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::process::Child;
+use std::sync::Arc;
 use std::time::Duration;
 
+use pathfinder_api::config::{DatabaseConfig, PoolConfig};
+use pathfinder_api::metrics::Metrics;
+use pathfinder_api::store::db::Db;
+use pathfinder_api::store::migrations;
 use sqlx::{Connection, PgConnection};
 
 use super::{Directory, NOBODY, free_port, is_root, kill, program, spawn, unprivileged, wait_for};
@@ -122,6 +127,25 @@ impl Postgres {
 
     pub(crate) fn url(&self) -> String {
         format!("postgres://pathfinder:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The server's own pool of connections to it, with the schema in place.
+    pub(crate) async fn pool(&self, connections: u32) -> Db {
+        let config = DatabaseConfig {
+            primary: PoolConfig {
+                url: self.url().into(),
+                max_connections: connections,
+                min_connections: 0,
+            },
+            replica: None,
+            idle_timeout: Duration::from_secs(30),
+            acquire_timeout: Duration::from_secs(30),
+            statement_timeout: Duration::from_secs(30),
+            connection_uses: 7500,
+        };
+        let db = Db::new(&config, Arc::new(Metrics::default())).expect("the URL parses");
+        migrations::apply(&db).await.expect("the schema is new");
+        db
     }
 
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {

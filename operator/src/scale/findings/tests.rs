@@ -49,6 +49,7 @@ fn said(load: UserAnswer, latency: UserAnswer) -> Finding {
     let own = Own {
         load: Some(load),
         latency: Some(latency),
+        ..Own::default()
     };
     let present = Present {
         deployment: None,

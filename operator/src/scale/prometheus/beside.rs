@@ -1,8 +1,8 @@
 //! The questions beside the load, asked so that they neither delay it nor burden the endpoint.
 //!
-//! IO. Durations have as many series as there are buckets: where that takes long, the load does not wait, the last answer is
-//! used meanwhile, and the endpoint is asked less often. One failure is none: the answer before it stands as long as it is
-//! young. What is in an answer is `collect`'s to say.
+//! IO. Durations have as many series as there are buckets, and an own query may ask for anything: where that takes long, the load
+//! does not wait, the last answer is used meanwhile, and the endpoint is asked less often. One failure is none: the answer before
+//! it stands as long as it is young. What is in an answer is not known here, only whether it is whole.
 
 use std::{
     sync::Arc,
@@ -24,36 +24,70 @@ const LONGEST_KEPT: Duration = Duration::from_secs(60);
 // The answer before a failure stands until then.
 const STANDS: Duration = Duration::from_secs(15);
 
-/// What is asked beside the load, of one endpoint.
-#[derive(Default)]
-pub struct Background(Mutex<State>);
+/// An answer that may lack a part.
+pub trait Answered: Send + Sync + 'static {
+    /// Whether the source answered each of its questions, whatever it said.
+    fn is_whole(&self) -> bool;
+}
 
-#[derive(Default)]
-struct State {
-    running: Option<Running>,
-    last: Option<Finished>,
+impl Answered for Beside {
+    fn is_whole(&self) -> bool {
+        self.durations.is_none() && self.stores.is_none()
+    }
+}
+
+/// What is asked beside the load.
+pub struct Background<A>(Mutex<State<A>>);
+
+struct State<A> {
+    running: Option<Running<A>>,
+    last: Option<Finished<A>>,
     // The last one that had everything.
-    whole: Option<Finished>,
+    whole: Option<Finished<A>>,
 }
 
-struct Running {
+struct Running<A> {
     started: Instant,
-    task: JoinHandle<(Beside, Duration)>,
+    task: JoinHandle<(A, Duration)>,
 }
 
-#[derive(Clone)]
-struct Finished {
+struct Finished<A> {
     started: Instant,
     took: Duration,
-    answer: Arc<Beside>,
+    answer: Arc<A>,
 }
 
-impl Background {
+impl<A> Default for Background<A> {
+    fn default() -> Self {
+        Self(Mutex::new(State::default()))
+    }
+}
+
+impl<A> Default for State<A> {
+    fn default() -> Self {
+        Self {
+            running: None,
+            last: None,
+            whole: None,
+        }
+    }
+}
+
+impl<A> Drop for State<A> {
+    // Nobody will hear the answer.
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.task.abort();
+        }
+    }
+}
+
+impl<A: Answered> Background<A> {
     /// The newest answer there is, and how long before `now` it was asked for. Asks with `ask` if that is due, and waits for it
     /// no longer than `patience`, or not at all where the one before took longer; it goes on afterwards.
-    pub async fn look<F>(&self, ask: F, (now, patience): (Instant, Duration)) -> Option<(Arc<Beside>, Duration)>
+    pub async fn look<F>(&self, ask: F, (now, patience): (Instant, Duration)) -> Option<(Arc<A>, Duration)>
     where
-        F: Future<Output = Beside> + Send + 'static,
+        F: Future<Output = A> + Send + 'static,
     {
         let mut state = self.0.lock().await;
         let last = state
@@ -85,27 +119,30 @@ impl Background {
     }
 }
 
-impl State {
-    fn finished(&mut self, finished: Finished) {
-        if finished.answer.durations.is_none() && finished.answer.stores.is_none() {
-            self.whole = Some(finished.clone());
+impl<A: Answered> State<A> {
+    fn finished(&mut self, finished: Finished<A>) {
+        if finished.answer.is_whole() {
+            self.whole = Some(Finished {
+                answer: Arc::clone(&finished.answer),
+                ..finished
+            });
         }
         self.last = Some(finished);
     }
 
-    fn best(&self, now: Instant) -> Option<&Finished> {
+    fn best(&self, now: Instant) -> Option<&Finished<A>> {
         let whole = self.whole.as_ref().filter(|whole| whole.age(now) <= STANDS);
         whole.or(self.last.as_ref())
     }
 }
 
-impl Finished {
+impl<A> Finished<A> {
     fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.started)
     }
 }
 
-async fn timed(ask: impl Future<Output = Beside>) -> (Beside, Duration) {
+async fn timed<A>(ask: impl Future<Output = A>) -> (A, Duration) {
     let started = Instant::now();
     let answer = ask.await;
     (answer, started.elapsed())
@@ -167,8 +204,9 @@ mod tests {
             answer: Arc::new(answer(1)),
         };
         let background = Background(Mutex::new(State {
+            running: None,
             last: Some(last),
-            ..State::default()
+            whole: None,
         }));
         let (_keep, wait) = oneshot::channel::<Beside>();
         let slow = async { wait.await.unwrap() };

@@ -10,6 +10,7 @@ pub mod collect;
 pub mod connection;
 pub mod credentials;
 pub mod history;
+pub mod own;
 pub mod user;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::{
 
 use jiff::Timestamp;
 use prometheus_http_query::{Client, response::InstantVector};
+use tokio::sync::Semaphore;
 
 use crate::{
     config::endpoint::{Endpoint, UserQueries},
@@ -49,6 +51,8 @@ const PATIENCE: Duration = Duration::from_millis(750);
 const HISTORY_DEADLINE: Duration = Duration::from_secs(15);
 // 11,000 points of about 40 bytes, twice.
 const HISTORY_LIMIT_BYTES: usize = 1024 * 1024;
+// Own queries that one endpoint is asked at a time: Prometheus answers twenty at once, and the load is one of them.
+const USER_QUERIES: usize = 8;
 const USER_LIMIT_BYTES: usize = 64 * 1024;
 // Proxies and servers refuse longer URLs; escaping makes a query longer by half.
 const LONGEST_IN_URL: usize = 1500;
@@ -63,7 +67,8 @@ pub struct Endpoints {
 struct Source {
     endpoint: Arc<Endpoint>,
     connection: Connection,
-    background: Background,
+    background: Background<Beside>,
+    user_queries: Semaphore,
 }
 
 impl Endpoints {
@@ -74,6 +79,7 @@ impl Endpoints {
                 endpoint: Arc::new(endpoint.clone()),
                 connection: Connection::new(credentials),
                 background: Background::default(),
+                user_queries: Semaphore::new(USER_QUERIES),
             };
             (name.clone(), source)
         };
@@ -147,7 +153,7 @@ impl Endpoints {
         look
     }
 
-    /// Asks one endpoint what a user wrote, if its administrator allows that.
+    /// Asks one endpoint what a user wrote, if its administrator allows that. Waits while it is asked enough of that kind.
     pub async fn ask_user(&self, endpoint: &str, query: &str) -> UserAnswer {
         let Some(source) = self.sources.get(endpoint) else {
             return UserAnswer::Unknown;
@@ -156,6 +162,8 @@ impl Endpoints {
             UserQueries::Forbidden => return UserAnswer::Forbidden,
             UserQueries::Allowed => {}
         }
+        // Never closed; without a place the answer would only be less polite.
+        let _place = source.user_queries.acquire().await;
         let bounds = Bounds {
             deadline: self.deadline,
             limit_bytes: USER_LIMIT_BYTES,

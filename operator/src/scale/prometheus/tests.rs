@@ -20,6 +20,7 @@ use wiremock::{
 use super::*;
 use crate::{config::endpoint, scale::sample::PodSample};
 
+mod own;
 mod tls;
 
 const QUERY: &str = "/api/v1/query";

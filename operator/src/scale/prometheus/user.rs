@@ -21,6 +21,8 @@ pub enum UserAnswer {
     Unknown,
     /// It gave no answer, or refused the query.
     Unreachable(Why),
+    /// It has not answered yet.
+    NotYet,
 }
 
 /// What the data of an instant query say.

@@ -23,6 +23,8 @@ pub enum OwnQuery {
     Unknown,
     /// The endpoint did not answer, in time or in form, or refused the query.
     Unreachable,
+    /// It has not answered yet.
+    NotYet,
 }
 
 /// The signal that an own query gave, its newest sample being `age` old.
@@ -40,6 +42,7 @@ pub fn own_query<Q: Quantity>(said: OwnQuery, (age, max_age): (Duration, Duratio
         OwnQuery::Forbidden => missing(MissingReason::QueryForbidden),
         OwnQuery::Unknown => missing(MissingReason::SourceUnknown),
         OwnQuery::Unreachable => missing(MissingReason::SourceUnreachable),
+        OwnQuery::NotYet => missing(MissingReason::NotAskedYet),
     }
 }
 
@@ -62,6 +65,7 @@ mod tests {
     #[case(OwnQuery::Forbidden, Signal::Missing { reason: MissingReason::QueryForbidden })]
     #[case(OwnQuery::Unknown, Signal::Missing { reason: MissingReason::SourceUnknown })]
     #[case(OwnQuery::Unreachable, Signal::Missing { reason: MissingReason::SourceUnreachable })]
+    #[case(OwnQuery::NotYet, Signal::Missing { reason: MissingReason::NotAskedYet })]
     fn what_is_no_value_says_why(#[case] said: OwnQuery, #[case] signal: Signal) {
         assert_eq!(own_query::<RequestsPerSecond>(said, (AGE, MAX_AGE)), signal);
     }

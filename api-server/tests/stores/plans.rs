@@ -1,0 +1,59 @@
+//! What PostgreSQL makes of the statements that are executed most.
+
+use pathfinder_api::domain::page::{List, PageRequest};
+use pathfinder_api::domain::search::{RawSearch, TournamentSearch};
+use pathfinder_api::domain::tournament::TournamentId;
+use pathfinder_api::domain::user::UserId;
+use pathfinder_api::metrics::labels::QueryType;
+use pathfinder_api::store::db::{Db, Freshness};
+use pathfinder_api::store::{registrations, tournaments};
+use sqlx::query_as;
+use uuid::Uuid;
+
+use crate::support::Postgres;
+
+// PostgreSQL plans the first five executions of a statement for their values, whatever comes later.
+const EXECUTIONS: i64 = 10;
+
+async fn read_pages(db: &Db) {
+    let search = TournamentSearch::parse(&RawSearch::default()).expect("the usual page");
+    let page = |list| PageRequest::parse(list, None, None).expect("the usual page");
+    tournaments::list(db, &search, Freshness::Latest).await.expect("rows");
+    let user = UserId(Uuid::now_v7());
+    registrations::of_user(db, user, &page(List::OwnRegistrations), Freshness::Latest)
+        .await
+        .expect("rows");
+    let tournament = TournamentId(Uuid::now_v7());
+    registrations::of_tournament(db, tournament, &page(List::Participants), Freshness::Latest)
+        .await
+        .expect("rows");
+}
+
+#[tokio::test]
+async fn a_page_is_not_planned_anew_each_time_it_is_read() {
+    let postgres = Postgres::start().await;
+    // One, so that all of it is in its session.
+    let db = postgres.pool(1).await;
+    // Enough that a tenth of them is a lot.
+    postgres
+        .execute(
+            "insert into tournaments (id, name, game, seats, starts_at, created_at)
+                select gen_random_uuid(), 'Cup', 'chess', 2, now() + interval '1 day', now() from generate_series(1, 2000);
+            analyze tournaments",
+        )
+        .await;
+    for _ in 0..EXECUTIONS {
+        read_pages(&db).await;
+    }
+    let statements = || {
+        query_as::<_, (String, i64, i64)>(
+            "select statement, generic_plans, custom_plans from pg_prepared_statements where statement like '% limit $%'",
+        )
+    };
+    let statements = db.read(QueryType::ListTournaments, Freshness::Latest, statements);
+    let statements = statements.await.expect("rows");
+    assert_eq!(statements.len(), 3, "{statements:#?}");
+    for (statement, generic, custom) in statements {
+        assert_eq!((generic, custom), (EXECUTIONS, 0), "{statement}");
+    }
+}
