@@ -47,8 +47,9 @@ async fn a_page_is_not_planned_anew_each_time_it_is_read() {
     }
     let statements = || {
         query_as::<_, (String, i64, i64)>(
-            "select statement, generic_plans, custom_plans from pg_prepared_statements where statement like '% limit $%'",
+            "select statement, generic_plans, custom_plans from pg_prepared_statements where statement like $1",
         )
+        .bind("% limit $%")
     };
     let statements = db.read(QueryType::ListTournaments, Freshness::Latest, statements);
     let statements = statements.await.expect("rows");
