@@ -44,15 +44,9 @@ pub(super) fn options(variable: &'static str, pool: &PoolConfig) -> Result<PgCon
         .map_err(|source| StoreError::BadUrl { variable, source })
 }
 
-/// A replica's connections refuse writes even when its address leads to a primary. A statement is planned once per connection:
-/// PostgreSQL would plan a page of the list anew at each execution, because it takes a `limit` that it does not know for a tenth
-/// of the table, and that takes longer than the execution. No statement here is better off with a plan for its values.
+/// A replica's connections refuse writes even when its address leads to a primary.
 pub(super) fn session_options(options: PgConnectOptions, config: &DatabaseConfig, access: Access) -> PgConnectOptions {
-    let statement_timeout = config.statement_timeout.as_millis().to_string();
-    let options = options.options([
-        ("statement_timeout", statement_timeout.as_str()),
-        ("plan_cache_mode", "force_generic_plan"),
-    ]);
+    let options = options.options([("statement_timeout", config.statement_timeout.as_millis().to_string())]);
     match access {
         Access::ReadWrite => options,
         Access::ReadOnly => options.options([("default_transaction_read_only", "on")]),

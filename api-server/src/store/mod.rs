@@ -19,6 +19,9 @@ pub mod watch;
 pub use error::StoreError;
 
 use jiff::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use crate::domain::page::PageRequest;
 
 /// A time as the queries here return it: microseconds since 1970, which both sides hold exactly.
 fn timestamp(what: &'static str, micros: i64) -> Result<Timestamp, StoreError> {
@@ -26,4 +29,11 @@ fn timestamp(what: &'static str, micros: i64) -> Result<Timestamp, StoreError> {
         what,
         problem: error.to_string(),
     })
+}
+
+/// A statement that returns no more than the page needs. The number stands in the text, where PostgreSQL sees it when it plans:
+/// a `limit` that is a parameter counts as a tenth of all rows, which makes any plan for the values at hand look so much better
+/// that the statement is planned anew at each execution, and that takes longer than the execution.
+fn paged(sql: &str, page: &PageRequest) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("{sql} limit {}", page.fetch_count()))
 }

@@ -5,7 +5,7 @@ use sqlx::query_as;
 use uuid::Uuid;
 
 use super::db::{Db, Freshness};
-use super::{StoreError, timestamp, tournaments};
+use super::{StoreError, paged, timestamp, tournaments};
 use crate::domain::page::PageRequest;
 use crate::domain::registration::{
     OwnRegistration, Participant, Refusal, Registering, Registration, RegistrationId, RegistrationStatus,
@@ -22,17 +22,15 @@ type OwnRow = (Uuid, Uuid, String, i64, Option<i64>, String, i64);
 const REGISTER: &str = "select outcome, registration, standing, place, (extract(epoch from arrived) * 1000000)::bigint
     from register_for($1, $2, $3)";
 const UNREGISTER: &str = "select unregister_from($1, $2)";
-// Plans are made without knowing how long the page is: the bound inside tells that it is short (a page and one, at most).
 const OWN: &str = "select r.id, r.tournament_id, r.status, (extract(epoch from r.created_at) * 1000000)::bigint,
         case when r.status = 'Waiting' then (select count(*) from registrations w
             where w.tournament_id = r.tournament_id and w.status = 'Waiting' and w.position <= r.position) end,
         t.name, (extract(epoch from t.starts_at) * 1000000)::bigint
-    from (select * from registrations where user_id = $1 and id < $2 and status <> 'Cancelled' order by id desc limit 101) r
-    join tournaments t on t.id = r.tournament_id order by r.id desc limit $3";
+    from registrations r join tournaments t on t.id = r.tournament_id
+    where r.user_id = $1 and r.id < $2 and r.status <> 'Cancelled' order by r.id desc";
 const PARTICIPANTS: &str = "select r.user_id, u.name, r.status, r.position
-    from (select * from registrations where tournament_id = $1 and position > $2 and status <> 'Cancelled'
-        order by position limit 101) r
-    join users u on u.id = r.user_id order by r.position limit $3";
+    from registrations r join users u on u.id = r.user_id
+    where r.tournament_id = $1 and r.position > $2 and r.status <> 'Cancelled' order by r.position";
 const EXISTS: &str = "select 1 from tournaments where id = $1";
 
 /// Takes a seat, or a place on the waiting list; what the user already has if it has one.
@@ -91,12 +89,7 @@ pub async fn of_user(
     freshness: Freshness,
 ) -> Result<Vec<OwnRegistration>, StoreError> {
     let before = page.after().map_or(Uuid::max(), Uuid::from_u128);
-    let query = || {
-        query_as::<_, OwnRow>(OWN)
-            .bind(user.0)
-            .bind(before)
-            .bind(i64::from(page.fetch_count()))
-    };
+    let query = || query_as::<_, OwnRow>(paged(OWN, page)).bind(user.0).bind(before);
     let rows = db.read(QueryType::ListOwnRegistrations, freshness, query).await?;
     rows.into_iter().map(own).collect()
 }
@@ -114,10 +107,9 @@ pub async fn of_tournament(
 ) -> Result<Option<Vec<Participant>>, StoreError> {
     let after = page.after().map_or(0, |after| i64::try_from(after).unwrap_or(i64::MAX));
     let query = || {
-        query_as::<_, (Uuid, String, String, i64)>(PARTICIPANTS)
+        query_as::<_, (Uuid, String, String, i64)>(paged(PARTICIPANTS, page))
             .bind(tournament.0)
             .bind(after)
-            .bind(i64::from(page.fetch_count()))
     };
     let rows = db.read(QueryType::ListParticipants, freshness, query).await?;
     if rows.is_empty() && !exists(db, tournament, freshness).await? {

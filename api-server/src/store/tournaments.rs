@@ -6,7 +6,7 @@ use sqlx::{FromRow, Row, query_as};
 use uuid::Uuid;
 
 use super::db::{Db, Freshness};
-use super::{StoreError, timestamp};
+use super::{StoreError, paged, timestamp};
 use crate::domain::poster::PosterKey;
 use crate::domain::registration::Refusal;
 use crate::domain::search::TournamentSearch;
@@ -27,14 +27,7 @@ macro_rules! select {
 }
 
 const GET: &str = select!("id = $1");
-const LIST: &str = select!(
-    "id < $1 and ($3::text is null or status = $3) and ($4::text is null or starts_at > $4::text::timestamptz)
-    order by id desc limit $2"
-);
-const LIST_OF_GAME: &str = select!(
-    "id < $1 and ($3::text is null or status = $3) and ($4::text is null or starts_at > $4::text::timestamptz)
-    and game = $5 order by id desc limit $2"
-);
+const LIST: &str = select!("true");
 const CREATE: &str =
     "insert into tournaments (id, owner_id, name, game, seats, starts_at, created_at, entry_fee_minor, entry_fee_currency)
     values ($1, $2, $3, $4, $5, $6::text::timestamptz, $7::text::timestamptz, $8, $9) returning id";
@@ -50,19 +43,33 @@ pub struct Stored(Result<Tournament, StoreError>);
 /// # Errors
 /// The database does not answer.
 pub async fn list(db: &Db, search: &TournamentSearch, freshness: Freshness) -> Result<Vec<Tournament>, StoreError> {
-    let before = search.page.after().map_or(Uuid::max(), Uuid::from_u128);
-    let starts_after = search.starts_after.map(|time| time.to_string());
-    let query = || {
-        let sql = if search.game.is_some() { LIST_OF_GAME } else { LIST };
-        let query = query_as::<_, Stored>(sql)
-            .bind(before)
-            .bind(i64::from(search.page.fetch_count()))
-            .bind(search.status.map(TournamentStatus::as_str))
-            .bind(starts_after.as_deref());
-        match &search.game {
-            Some(game) => query.bind(game),
-            None => query,
+    // Only what is asked for: each further comparison makes a plan for all values look worse than it is.
+    let filters = [
+        (
+            " and id < $::text::uuid",
+            search.page.after().map(|id| Uuid::from_u128(id).to_string()),
+        ),
+        (" and game = $", search.game.clone()),
+        (
+            " and status = $",
+            search.status.map(|status| status.as_str().to_owned()),
+        ),
+        (
+            " and starts_at > $::text::timestamptz",
+            search.starts_after.map(|time| time.to_string()),
+        ),
+    ];
+    let (mut sql, mut values) = (LIST.to_owned(), Vec::new());
+    for (clause, value) in &filters {
+        if let Some(value) = value {
+            values.push(value.as_str());
+            sql += &clause.replace('$', &format!("${}", values.len()));
         }
+    }
+    sql += " order by id desc";
+    let query = || {
+        let query = query_as::<_, Stored>(paged(&sql, &search.page));
+        values.iter().fold(query, |query, value| query.bind(*value))
     };
     let rows = db.read(QueryType::ListTournaments, freshness, query).await?;
     rows.into_iter().map(|row| row.0).collect()
