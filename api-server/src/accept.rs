@@ -97,11 +97,12 @@ async fn serve(
 ) {
     let service = service_fn(|request: Request<Incoming>| {
         let server = Arc::clone(&server);
-        async move {
+        // Its room, ten kilobytes, is there while a request is: hyper keeps that of the future itself as long as the connection.
+        Box::pin(async move {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(accepted));
             Ok::<_, Infallible>(server.answer(request).await)
-        }
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

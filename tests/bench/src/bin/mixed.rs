@@ -4,7 +4,10 @@
 //! counts. Prints one line of JSON.
 #![allow(clippy::print_stdout, reason = "a command line tool prints")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::Parser;
@@ -34,6 +37,9 @@ struct Args {
     /// How long.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+    /// Of the same load before, which counts only where it fails.
+    #[arg(long, default_value_t = 0)]
+    warm_up_seconds: u32,
     /// Tournaments that are asked for.
     #[arg(long, default_value_t = 10_000)]
     tournaments: usize,
@@ -63,38 +69,37 @@ async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let mut first = Connection::open(args.port).await?;
     let plan = explore(&mut first, (args.tournaments, args.users)).await?;
-    let mix = Mix::new(plan, args.seed)?;
-    let mut idle = Vec::with_capacity(args.connections);
+    let mut mix = Mix::new(plan, args.seed)?;
+    let mut idle = VecDeque::with_capacity(args.connections);
     for _ in 0..args.connections {
-        idle.push(Connection::open(args.port).await.context("opening all connections")?);
+        idle.push_back(Connection::open(args.port).await.context("opening all connections")?);
     }
+    let warm_up = run((&args, args.warm_up_seconds), &mut mix, &mut idle).await?;
     let before = metrics(args.port).await;
-    let mut report = run(&args, mix, idle).await?;
+    let mut report = run((&args, args.seconds), &mut mix, &mut idle).await?;
     report.before = before;
     report.after = metrics(args.port).await;
+    for (error, times) in warm_up.errors {
+        *report.errors.entry(error).or_default() += times;
+    }
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
 }
 
-async fn run(args: &Args, mut mix: Mix, idle: Vec<Connection>) -> anyhow::Result<Mixed> {
-    let total = u64::from(args.rate) * u64::from(args.seconds);
+// Of the connections, the one that rested longest goes next, so that all of them are used.
+async fn run((args, seconds): (&Args, u32), mix: &mut Mix, idle: &mut VecDeque<Connection>) -> anyhow::Result<Mixed> {
+    let total = u64::from(args.rate) * u64::from(seconds);
     let (finished, mut results) = mpsc::unbounded_channel();
-    // The one that rested longest goes next, so that all of them are used.
-    let mut idle: std::collections::VecDeque<Connection> = idle.into();
     let (mut sent, mut done) = (0_u64, Vec::with_capacity(usize::try_from(total)?));
     let started = Instant::now();
     while sent < total {
         let at = started + Duration::from_secs(1) * u32::try_from(sent)? / args.rate;
         sleep_until(at).await;
         while let Ok(result) = results.try_recv() {
-            keep(result, &mut idle, &mut done);
+            keep(result, idle, &mut done);
         }
         if idle.is_empty() {
-            keep(
-                results.recv().await.context("no connection left")?,
-                &mut idle,
-                &mut done,
-            );
+            keep(results.recv().await.context("no connection left")?, idle, &mut done);
         }
         let Some(connection) = idle.pop_front() else { continue };
         let (kind, bytes) = mix.next_request();
@@ -104,14 +109,14 @@ async fn run(args: &Args, mut mix: Mix, idle: Vec<Connection>) -> anyhow::Result
     let lasted = started.elapsed();
     drop(finished);
     while let Some(result) = results.recv().await {
-        keep(result, &mut idle, &mut done);
+        keep(result, idle, &mut done);
     }
     Ok(report(done, (args.connections, lasted)))
 }
 
 type Outcome = (Kind, Duration, Option<String>);
 
-fn keep(result: Done, idle: &mut std::collections::VecDeque<Connection>, done: &mut Vec<Outcome>) {
+fn keep(result: Done, idle: &mut VecDeque<Connection>, done: &mut Vec<Outcome>) {
     done.push((result.kind, result.took, result.error));
     idle.push_back(result.connection);
 }

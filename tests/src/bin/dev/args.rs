@@ -183,7 +183,7 @@ pub(crate) struct ApiOptions {
     /// Seconds of one of them.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
     pub(crate) seconds: u32,
-    /// Seconds of the mixed load.
+    /// Seconds of the mixed load, after half as many of a warm-up.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(5..=600))]
     pub(crate) mixed_seconds: u32,
     /// How to print it.

@@ -273,6 +273,8 @@ pub(super) fn mixed((server, programs): (&Server, &Programs), options: &ApiOptio
         &server.port.to_string(),
         "--seconds",
         &options.mixed_seconds.to_string(),
+        "--warm-up-seconds",
+        &(options.mixed_seconds / 2).to_string(),
     ]);
     watched(mixed, server)
 }
