@@ -15,8 +15,8 @@ use pathfinder_api::store::seed::{self, Amounts};
 use pathfinder_api::{router, serve, telemetry};
 
 // A password's hash takes 19 MiB for a moment, on whichever thread is free: glibc would keep that much for every thread that
-// ever made one. Of mimalloc's two kept series the second: it gives back after 10 ms, the third after 1 s, and a server that
-// checks passwords all the time would have the memory of several of them. Without huge pages: they are a fifth more memory.
+// ever made one. Built without huge pages, which are a fifth more memory here; how soon it gives memory back is set where the
+// program is (Dockerfile), because it reads that before `main`.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

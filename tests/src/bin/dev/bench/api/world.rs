@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use anyhow::Context;
 use pathfinder_tests::{
     api::{Server, folder::Folder, folder::tied, postgres::Postgres, redis::Redis},
-    cluster::process,
+    cluster::{paths::workspace, process},
 };
 
 use super::programs::Programs;
@@ -84,7 +84,8 @@ fn seed(programs: &Programs, primary: &Postgres) -> anyhow::Result<()> {
 }
 
 async fn ours(programs: &Programs, (primary, redis): (&Postgres, &Redis)) -> anyhow::Result<Server> {
-    let command = pinned(&[&programs.ours.to_string_lossy(), "serve"]);
+    let mut command = pinned(&[&programs.ours.to_string_lossy(), "serve"]);
+    command.envs(of_image()?);
     let environment = [
         ("DATABASE_URL", primary.url()),
         ("REDIS_URL", redis.url()),
@@ -95,6 +96,16 @@ async fn ours(programs: &Programs, (primary, redis): (&Postgres, &Redis)) -> any
     let server = Server::run(command, &environment).await?;
     server.ready().await?;
     Ok(server)
+}
+
+// What its image sets.
+fn of_image() -> anyhow::Result<Vec<(String, String)>> {
+    let path = workspace().join("api-server/Dockerfile");
+    let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+    let set = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("ENV ")?.split_once('='));
+    Ok(set.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 async fn peer(programs: &Programs, (primary, redis): (&Postgres, &Redis)) -> anyhow::Result<Server> {
