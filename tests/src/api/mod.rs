@@ -13,6 +13,7 @@ pub mod raw;
 pub mod redis;
 pub mod schemathesis;
 pub mod server;
+pub mod service;
 pub mod stack;
 pub mod steady;
 pub mod token;

@@ -116,7 +116,27 @@ impl Postgres {
 
     /// What clients connect to.
     pub fn url(&self) -> String {
-        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+        self.url_at(self.port)
+    }
+
+    /// Likewise, by another port that leads to it.
+    pub fn url_at(&self, port: u16) -> String {
+        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres")
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes a replica a primary, and returns when it is one.
+    ///
+    /// # Errors
+    /// When it does not become one.
+    pub fn promote(&self) -> anyhow::Result<()> {
+        let said = self.query("select pg_promote()")?;
+        anyhow::ensure!(said == "t", "it did not become a primary: {said}");
+        Ok(())
     }
 
     /// Runs statements beside the server under test; gives their rows, fields separated by `|`.

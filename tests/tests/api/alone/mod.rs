@@ -1,5 +1,6 @@
 //! Tests that break what they run on: each has stores and servers of its own.
 
+mod failover;
 mod lag;
 mod payments;
 mod pool;
@@ -7,7 +8,9 @@ mod primary;
 mod redis;
 mod stop;
 
-use pathfinder_tests::api::{Answer, Client};
+use std::sync::{Arc, Mutex};
+
+use pathfinder_tests::api::{Answer, Client, postgres::Postgres, stack::draft};
 
 /// What came of a request, in a word for a tally.
 fn outcome(answer: anyhow::Result<Answer>) -> String {
@@ -21,4 +24,31 @@ fn outcome(answer: anyhow::Result<Answer>) -> String {
 async fn read(client: Client, paths: [String; 2], number: u64) -> String {
     let path = &paths[usize::from(number % 2 == 1)];
     outcome(client.get(path).await)
+}
+
+/// Of the tournaments that a server confirmed.
+type Names = Arc<Mutex<Vec<String>>>;
+
+/// Makes a tournament, named `written` and something; what was confirmed is noted.
+async fn write(client: Client, name: String, confirmed: Names) -> String {
+    let answer = client.post("/api/tournaments", &draft(&name, 4)).await;
+    match answer {
+        Ok(answer) if answer.status == 201 => {
+            confirmed.lock().unwrap().push(name);
+            "201".to_owned()
+        }
+        Ok(answer) if answer.status == 503 && answer.header("retry-after").is_empty() => {
+            "503 without Retry-After".to_owned()
+        }
+        other => outcome(other),
+    }
+}
+
+/// What was confirmed and is not in this database.
+fn missing(database: &Postgres, confirmed: &Names) -> anyhow::Result<Vec<String>> {
+    let there = database.query("select name from tournaments where name like 'written %'")?;
+    let there: Vec<&str> = there.lines().collect();
+    let confirmed = confirmed.lock().unwrap();
+    let lost = confirmed.iter().filter(|name| !there.contains(&name.as_str()));
+    Ok(lost.cloned().collect())
 }

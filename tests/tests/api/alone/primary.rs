@@ -1,37 +1,17 @@
 //! The primary is killed under load: reads go on, writes say 503 and when to try again, and all heals without a restart.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use pathfinder_tests::api::{
-    Client, Stack, soon,
+    Stack, soon,
     stack::{Person, draft},
     steady::Steady,
 };
 use tokio::time::sleep;
 
-use crate::alone::{outcome, read};
+use crate::alone::{Names, missing, outcome, read, write};
 
 const A_WHILE: Duration = Duration::from_secs(4);
-
-type Names = Arc<Mutex<Vec<String>>>;
-
-// Makes a tournament; what was confirmed is noted.
-async fn write(client: Client, name: String, confirmed: Names) -> String {
-    let answer = client.post("/api/tournaments", &draft(&name, 4)).await;
-    match answer {
-        Ok(answer) if answer.status == 201 => {
-            confirmed.lock().unwrap().push(name);
-            "201".to_owned()
-        }
-        Ok(answer) if answer.status == 503 && answer.header("retry-after").is_empty() => {
-            "503 without Retry-After".to_owned()
-        }
-        other => outcome(other),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reads_go_on_and_writes_come_back_by_themselves() -> anyhow::Result<()> {
@@ -75,17 +55,7 @@ async fn reads_go_on_and_writes_come_back_by_themselves() -> anyhow::Result<()> 
         written.of("503") > 0,
         "the primary was away, and no write noticed: {written:?}"
     );
-    let there = stack
-        .primary
-        .query("select name from tournaments where name like 'written %'")?;
-    let there: Vec<&str> = there.lines().collect();
-    let lost: Vec<_> = confirmed
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|name| !there.contains(&&***name))
-        .cloned()
-        .collect();
+    let lost = missing(&stack.primary, &confirmed)?;
     assert!(lost.is_empty(), "confirmed, and not there: {lost:?}");
     Ok(())
 }
