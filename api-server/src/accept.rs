@@ -15,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -23,6 +22,7 @@ use tracing::{debug, warn};
 
 use crate::app::App;
 use crate::middleware::connection::Accepted;
+use crate::places::{Place, Places};
 use crate::router::Server;
 
 /// The largest head of a request, and the buffer of a connection.
@@ -39,22 +39,24 @@ pub struct ConnectionLimits {
     pub write_timeout: Duration,
     /// Most connections at a time; WebSockets have a bound of their own.
     pub max_connections: usize,
+    /// Most of them for one address, which is neither loopback nor a trusted proxy; `None` is no limit.
+    pub max_per_address: Option<usize>,
 }
 
 /// Serves until `stop` is cancelled, and returns when every connection has ended. Those that became WebSockets are not
 /// waited for: they have their own goodbye.
 pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimits, stop: CancellationToken) {
     let server = Arc::new(Server::new(Arc::clone(&app)));
-    let places = Arc::new(Semaphore::new(limits.max_connections));
+    let places = Places::new(limits.max_connections, limits.max_per_address);
     let connections = TaskTracker::new();
     while let Some(stream) = next(&listener, &stop).await {
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let accepted = Accepted::now(&stream, limits.write_timeout);
+        let Some(place) = places.take(app.edge.counted_address(accepted.peer.ip())) else {
             // Closing at once is the only answer that costs less than the connection.
             app.metrics.edge.connection_refused();
             debug!("closing a connection: there are as many as may be");
             continue;
         };
-        let accepted = Accepted::now(&stream, limits.write_timeout);
         let server = Arc::clone(&server);
         connections.spawn(serve(
             (stream, accepted),
@@ -93,7 +95,7 @@ async fn serve(
     server: Arc<Server>,
     head_timeout: Duration,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
         let server = Arc::clone(&server);

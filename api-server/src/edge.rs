@@ -77,6 +77,14 @@ impl Edge {
         }
     }
 
+    /// Whose connection one from `peer` is, where connections are counted; `None` for loopback and for trusted proxies, which
+    /// bring those of many.
+    pub fn counted_address(&self, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        let is_counted = !peer.is_loopback() && !self.trusted_proxies.contains(peer);
+        is_counted.then(|| budget_key(peer))
+    }
+
     /// Who asks, as far as budgets go: the client behind proxies that are trusted. `None` for who connects from loopback: they
     /// run beside this process and have no budget. What a header says of loopback does not count.
     pub fn budgeted(&self, peer: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
@@ -137,6 +145,34 @@ pub fn retry_after(wait: Duration) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn connections_of_an_address_count_unless_it_is_beside_or_brings_those_of_many() {
+        let edge = Edge {
+            in_flight: Semaphore::new(1),
+            per_address: None,
+            per_user: None,
+            wrong_passwords: None,
+            trusted_proxies: "10.0.0.0/8".parse().expect("a network"),
+            origins: Origins::None,
+            tracing: Tracing::Off,
+        };
+        for (peer, counted) in [
+            ("192.0.2.7", Some("192.0.2.7")),
+            ("::ffff:192.0.2.7", Some("192.0.2.7")),
+            ("2001:db8::1:2:3:4", Some("2001:db8::")),
+            ("10.1.2.3", None),
+            ("127.0.0.1", None),
+            ("::ffff:127.0.0.1", None),
+        ] {
+            let counted = counted.map(|address| address.parse().expect("an address"));
+            assert_eq!(
+                edge.counted_address(peer.parse().expect("an address")),
+                counted,
+                "{peer}"
+            );
+        }
+    }
 
     #[test]
     fn a_wait_is_told_in_whole_seconds_and_never_too_short() {

@@ -21,6 +21,7 @@ pub mod live;
 pub mod metrics;
 pub mod middleware;
 pub mod payments;
+pub mod places;
 pub mod posters;
 pub mod rate_limit;
 pub mod router;

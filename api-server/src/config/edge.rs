@@ -39,6 +39,10 @@ pub struct EdgeArgs {
     /// Most connections at a time, without WebSockets; more are closed at once.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 10_000, value_parser = positive())]
     pub max_connections: u32,
+    /// Most connections of one client address; more are closed at once; 0 is no limit. Loopback and trusted proxies are not
+    /// limited: behind a proxy set --trusted-proxies too.
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 5000)]
+    pub max_connections_per_address: u32,
     /// Most requests in flight; more are answered 503 at once.
     #[arg(long, env = "MAX_IN_FLIGHT", default_value_t = 1024, value_parser = positive())]
     pub max_in_flight: u32,
@@ -149,6 +153,7 @@ pub(super) fn edge(args: &EdgeArgs) -> Result<EdgeConfig, ConfigError> {
             head_timeout: Duration::from_secs(args.head_timeout_seconds),
             write_timeout: Duration::from_secs(args.write_timeout_seconds),
             max_connections: count(args.max_connections),
+            max_per_address: Some(count(args.max_connections_per_address)).filter(|most| *most > 0),
         },
         max_in_flight: count(args.max_in_flight),
         per_address: per_second(args.rate_limit_per_address),
