@@ -18,7 +18,7 @@ use kube::{
 use pathfinder_crds::PathfinderCluster;
 use serde_json::{Value, json};
 
-use crate::suite::{kubectl, until};
+use crate::suite::{kubectl, until, wait::always};
 
 /// How long a stack may take until it is Ready on a busy machine.
 pub const READY: Duration = Duration::from_secs(240);
@@ -318,6 +318,21 @@ impl Stack {
     /// How many events there were, and how often.
     pub async fn told_once(&self, reason: &str) -> anyhow::Result<()> {
         until(&format!("the event {reason}"), Duration::from_secs(20), || async {
+            match self.events(reason).await {
+                Ok((1, 1)) => Ok(()),
+                other => Err(other),
+            }
+        })
+        .await
+    }
+
+    /// The same, and that it stays so for half a minute while the trouble lasts: several rounds of every loop.
+    ///
+    /// # Errors
+    /// How many events there were, and how often.
+    pub async fn told_once_while_it_lasts(&self, reason: &str) -> anyhow::Result<()> {
+        self.told_once(reason).await?;
+        always(&format!("one event {reason}"), Duration::from_secs(30), || async {
             match self.events(reason).await {
                 Ok((1, 1)) => Ok(()),
                 other => Err(other),

@@ -19,7 +19,7 @@ async fn an_image_that_cannot_be_pulled_is_named_once_and_heals_with_the_right_o
         .await
         .unwrap();
     assert!(condition.message.contains("no-such-image:1"), "{}", condition.message);
-    stack.told_once("ImagePullFailed").await.unwrap();
+    stack.told_once_while_it_lasts("ImagePullFailed").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack.wait_ready().await.unwrap();
     stack.told_once("ImagePullFailed").await.unwrap();
@@ -37,7 +37,7 @@ async fn an_endpoint_that_nobody_defined_is_said_with_those_that_are_and_heals()
         .await
         .unwrap();
     assert!(condition.message.contains("defined: default"), "{}", condition.message);
-    stack.told_once("UnknownEndpoint").await.unwrap();
+    stack.told_once_while_it_lasts("UnknownEndpoint").await.unwrap();
     stack.apply(&stack.small()).await.unwrap();
     stack
         .wait_condition(("MetricsAvailable", "True"), None, Duration::from_secs(240))
@@ -69,7 +69,7 @@ async fn a_quota_that_refuses_pods_is_said_once_and_heals_when_it_goes() {
         "{}",
         condition.message
     );
-    stack.told_once("PodsRefused").await.unwrap();
+    stack.told_once_while_it_lasts("PodsRefused").await.unwrap();
     let quotas: kube::Api<k8s_openapi::api::core::v1::ResourceQuota> = stack.api();
     quotas.delete("tiny", &DeleteParams::default()).await.unwrap();
     stack.wait_ready().await.unwrap();
