@@ -5,12 +5,20 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde_json::Value;
+
 use super::{Stack, until, wait::always};
 
 /// (floor, ordered, ready) of the API.
 pub type Counts = (i32, i32, i32);
 
 const THREE_TICKS: Duration = Duration::from_secs(15);
+
+/// What a replica serves, by the need behind the decision that `kubectl pathfinder explain` told.
+pub fn per_replica(explained: &Value) -> Option<f64> {
+    let reason = &explained["record"]["reason"];
+    reason.get("need").unwrap_or(reason)["perReplica"].as_f64()
+}
 
 impl Stack {
     /// (floor, ordered, ready) of the API.

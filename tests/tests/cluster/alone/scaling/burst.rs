@@ -7,17 +7,11 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use pathfinder_tests::suite::{Counts, Stack, load::Load, until, wait::always};
-use serde_json::{Value, json};
+use pathfinder_tests::suite::{Counts, Stack, load::Load, per_replica, until, wait::always};
+use serde_json::json;
 
 const NAMESPACE: &str = "pathfinder-system";
 const PER_REPLICA: f64 = 10.0;
-
-// What a replica serves, by the need behind a decision.
-fn per_replica(explained: &Value) -> Option<f64> {
-    let reason = &explained["record"]["reason"];
-    reason.get("need").unwrap_or(reason)["perReplica"].as_f64()
-}
 
 async fn leader(stack: &Stack) -> Option<String> {
     let leases: Api<Lease> = Api::namespaced(stack.client.clone(), NAMESPACE);
