@@ -4,6 +4,7 @@
 //! has, and returns when all are done.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,14 +50,14 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimi
     let server = Arc::new(Server::new(Arc::clone(&app)));
     let places = Places::new(limits.max_connections, limits.max_per_address);
     let connections = TaskTracker::new();
-    while let Some(stream) = next(&listener, &stop).await {
-        let accepted = Accepted::now(&stream, limits.write_timeout);
-        let Some(place) = places.take(app.edge.counted_address(accepted.peer.ip())) else {
+    while let Some((stream, peer)) = next(&listener, &stop).await {
+        let Some(place) = places.take(app.edge.counted_address(peer.ip())) else {
             // Closing at once is the only answer that costs less than the connection.
             app.metrics.edge.connection_refused();
             debug!("closing a connection: there are as many as may be");
             continue;
         };
+        let accepted = Accepted::now((&stream, peer), limits.write_timeout);
         let server = Arc::clone(&server);
         connections.spawn(serve(
             (stream, accepted),
@@ -71,15 +72,15 @@ pub async fn accept(listener: TcpListener, app: Arc<App>, limits: ConnectionLimi
     connections.wait().await;
 }
 
-/// The next connection; `None` when it is time to stop.
-async fn next(listener: &TcpListener, stop: &CancellationToken) -> Option<TcpStream> {
+/// The next connection, and from where; `None` when it is time to stop.
+async fn next(listener: &TcpListener, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return None,
         };
         match accepted {
-            Ok((stream, _)) => return Some(stream),
+            Ok(connection) => return Some(connection),
             // The client was gone before it was accepted: nothing is wrong with the listener.
             Err(error) if is_of_client(&error) => {}
             Err(error) => {

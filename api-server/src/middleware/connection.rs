@@ -2,7 +2,7 @@
 //! came later, and would be cut off when this one stops. The answer says `Connection: close`, the server closes after
 //! it, and no request is lost.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use axum::extract::ConnectInfo;
@@ -30,7 +30,7 @@ impl Accepted {
     /// A connection that was accepted just now. The kernel ends it when its client takes no byte of what was sent, nor
     /// confirms any, for `write_timeout` (TCP_USER_TIMEOUT, which counts full windows too): whoever never reads its answers,
     /// and the other end of a cable that was cut.
-    pub fn now(stream: &TcpStream, write_timeout: Duration) -> Self {
+    pub fn now((stream, peer): (&TcpStream, SocketAddr), write_timeout: Duration) -> Self {
         // Answers are small: waiting to fill a packet would only add delay.
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "cannot set TCP_NODELAY");
@@ -39,8 +39,7 @@ impl Accepted {
             debug!(%error, "cannot set TCP_USER_TIMEOUT");
         }
         Self {
-            // Unknown only when the client is gone already.
-            peer: stream.peer_addr().unwrap_or((Ipv4Addr::UNSPECIFIED, 0).into()),
+            peer,
             at: Instant::now(),
             spread: rand::random_range(0.8..1.2),
         }
@@ -69,6 +68,8 @@ pub fn retire(app: &App, accepted: Option<Accepted>, response: &mut Response) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

@@ -14,6 +14,6 @@ mod replicas;
 pub mod stack;
 pub mod wait;
 
-pub use replicas::{Counts, per_replica};
+pub use replicas::{Counts, has_learned};
 pub use stack::Stack;
 pub use wait::until;

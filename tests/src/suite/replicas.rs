@@ -14,10 +14,12 @@ pub type Counts = (i32, i32, i32);
 
 const THREE_TICKS: Duration = Duration::from_secs(15);
 
-/// What a replica serves, by the need behind the decision that `kubectl pathfinder explain` told.
-pub fn per_replica(explained: &Value) -> Option<f64> {
+/// Whether the need behind the decision that `kubectl pathfinder explain` told was reckoned with a replica that was found to
+/// serve more than the `promised` requests per second of the spec.
+pub fn has_learned(explained: &Value, promised: f64) -> bool {
     let reason = &explained["record"]["reason"];
-    reason.get("need").unwrap_or(reason)["perReplica"].as_f64()
+    let found = reason.get("need").unwrap_or(reason)["perReplica"].as_f64();
+    found.is_some_and(|found| found > 1.3 * promised)
 }
 
 impl Stack {

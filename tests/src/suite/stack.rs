@@ -317,11 +317,8 @@ impl Stack {
     /// # Errors
     /// How many events there were, and how often.
     pub async fn told_once(&self, reason: &str) -> anyhow::Result<()> {
-        until(&format!("the event {reason}"), Duration::from_secs(20), || async {
-            match self.events(reason).await {
-                Ok((1, 1)) => Ok(()),
-                other => Err(other),
-            }
+        until(&format!("the event {reason}"), Duration::from_secs(20), || {
+            self.is_told_once(reason)
         })
         .await
     }
@@ -332,13 +329,17 @@ impl Stack {
     /// How many events there were, and how often.
     pub async fn told_once_while_it_lasts(&self, reason: &str) -> anyhow::Result<()> {
         self.told_once(reason).await?;
-        always(&format!("one event {reason}"), Duration::from_secs(30), || async {
-            match self.events(reason).await {
-                Ok((1, 1)) => Ok(()),
-                other => Err(other),
-            }
+        always(&format!("one event {reason}"), Duration::from_secs(30), || {
+            self.is_told_once(reason)
         })
         .await
+    }
+
+    async fn is_told_once(&self, reason: &str) -> Result<(), anyhow::Result<(usize, i32)>> {
+        match self.events(reason).await {
+            Ok((1, 1)) => Ok(()),
+            other => Err(other),
+        }
     }
 
     /// What `kubectl pathfinder explain` says of the resource, as JSON.

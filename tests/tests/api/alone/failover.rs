@@ -1,13 +1,10 @@
 //! Another server becomes the primary, and the Service of the primary leads to it: writes come back without a restart.
 
-use std::time::Duration;
-
 use pathfinder_tests::api::{Server, Stack, service::Service, soon, stack::Person, steady::Steady};
-use tokio::time::sleep;
 
-use crate::alone::{Names, missing, write};
+use crate::alone::{Names, confirms, missing, write};
 
-const A_WHILE: Duration = Duration::from_secs(2);
+const SOME: u64 = 20;
 
 /// A server that finds its primary by a Service, and what is written to it all the time.
 struct Scene {
@@ -31,7 +28,7 @@ impl Scene {
         let writers = Steady::start(2, move |task, number| {
             write(client.clone(), format!("written {task} {number}"), noted.clone())
         });
-        sleep(A_WHILE).await;
+        confirms(&writers, SOME).await?;
         Ok(Self {
             stack,
             service,
@@ -53,16 +50,7 @@ impl Scene {
     async fn promote(&self) -> anyhow::Result<()> {
         self.stack.replica.promote()?;
         self.service.lead_to(self.stack.replica.port());
-        let before = self.writers.so_far().of("201");
-        soon("writes to succeed again", async || {
-            let tally = self.writers.so_far();
-            if tally.of("201") > before + 20 {
-                Ok(())
-            } else {
-                Err(tally)
-            }
-        })
-        .await
+        confirms(&self.writers, SOME).await
     }
 
     /// Every write was confirmed or refused; gives the names that were confirmed and are not on the new primary.

@@ -10,7 +10,7 @@ mod stop;
 
 use std::sync::{Arc, Mutex};
 
-use pathfinder_tests::api::{Answer, Client, postgres::Postgres, stack::draft};
+use pathfinder_tests::api::{Answer, Client, postgres::Postgres, soon, stack::draft, steady::Steady};
 
 /// What came of a request, in a word for a tally.
 fn outcome(answer: anyhow::Result<Answer>) -> String {
@@ -42,6 +42,20 @@ async fn write(client: Client, name: String, confirmed: Names) -> String {
         }
         other => outcome(other),
     }
+}
+
+/// Waits until so many more writes than by now are confirmed.
+async fn confirms(writers: &Steady, more: u64) -> anyhow::Result<()> {
+    let before = writers.so_far().of("201");
+    soon("writes to succeed", async || {
+        let tally = writers.so_far();
+        if tally.of("201") > before + more {
+            Ok(())
+        } else {
+            Err(tally)
+        }
+    })
+    .await
 }
 
 /// What was confirmed and is not in this database.

@@ -9,7 +9,7 @@ use pathfinder_tests::api::{
 };
 use tokio::time::sleep;
 
-use crate::alone::{Names, missing, outcome, read, write};
+use crate::alone::{Names, confirms, missing, outcome, read, write};
 
 const A_WHILE: Duration = Duration::from_secs(4);
 
@@ -40,12 +40,7 @@ async fn reads_go_on_and_writes_come_back_by_themselves() -> anyhow::Result<()> 
         .expect(503)?;
     assert!(!during.header("retry-after").is_empty(), "{during:?}");
     stack.primary.resume().await?;
-    let before = writers.so_far().of("201");
-    soon("writes to succeed again", async || {
-        let now = writers.so_far().of("201");
-        if now > before + 5 { Ok(()) } else { Err(now) }
-    })
-    .await?;
+    confirms(&writers, 5).await?;
     sleep(Duration::from_secs(1)).await;
     let (answered, written) = (readers.stop().await, writers.stop().await);
     assert_eq!(answered.of("200"), answered.all(), "{answered:?}");

@@ -7,7 +7,7 @@ use kube::{
     Api,
     api::{DeleteParams, ListParams},
 };
-use pathfinder_tests::suite::{Counts, Stack, load::Load, per_replica, until, wait::always};
+use pathfinder_tests::suite::{Counts, Stack, has_learned, load::Load, until, wait::always};
 use serde_json::json;
 
 const NAMESPACE: &str = "pathfinder-system";
@@ -17,10 +17,6 @@ async fn leader(stack: &Stack) -> Option<String> {
     let leases: Api<Lease> = Api::namespaced(stack.client.clone(), NAMESPACE);
     let lease = leases.get_opt("pathfinder-operator").await.unwrap()?;
     lease.spec?.holder_identity
-}
-
-fn is_learned(per_replica: f64) -> bool {
-    per_replica > 1.3 * PER_REPLICA
 }
 
 #[tokio::test]
@@ -39,9 +35,10 @@ async fn an_operator_killed_in_the_middle_of_a_burst_takes_nothing_back_and_adds
     // A window that was served well teaches it that a replica serves more than the spec says.
     until("the capacity to be learned", Duration::from_secs(120), || async {
         let explained = stack.explain().await.map_err(|error| error.to_string())?;
-        match per_replica(&explained) {
-            Some(found) if is_learned(found) => Ok(()),
-            _ => Err(explained["record"].to_string()),
+        if has_learned(&explained, PER_REPLICA) {
+            Ok(())
+        } else {
+            Err(explained["record"].to_string())
         }
     })
     .await
@@ -70,9 +67,10 @@ async fn an_operator_killed_in_the_middle_of_a_burst_takes_nothing_back_and_adds
         || async {
             let now = leader(&stack).await;
             let explained = stack.explain().await.map_err(|error| error.to_string())?;
-            match per_replica(&explained) {
-                Some(found) if now != before && is_learned(found) => Ok(()),
-                _ => Err(format!("{now:?}: {}", explained["record"])),
+            if now != before && has_learned(&explained, PER_REPLICA) {
+                Ok(())
+            } else {
+                Err(format!("{now:?}: {}", explained["record"]))
             }
         },
     )

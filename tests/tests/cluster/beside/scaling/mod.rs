@@ -15,12 +15,15 @@ use std::time::Duration;
 use pathfinder_tests::suite::{Stack, load::Load};
 use serde_json::{Value, json};
 
-// A stack that scales at a tenth of the usual load, so that many fit on a small machine.
+// Requests per second: a tenth of the usual, so that many fit on a small machine.
+const PER_REPLICA: f64 = 10.0;
+
+// A stack that scales at that.
 async fn scaled(test: &str, scaling: Value) -> Stack {
     let stack = Stack::fresh(test).await.unwrap();
     let mut resource = stack.small();
     let spec = resource["spec"]["scaling"].as_object_mut().unwrap();
-    spec.insert("requestsPerSecond".to_owned(), json!({"perReplica": 10}));
+    spec.insert("requestsPerSecond".to_owned(), json!({"perReplica": PER_REPLICA}));
     spec.insert(
         "scaleDown".to_owned(),
         json!({"cooldownSeconds": 20, "maxPercent": 100}),

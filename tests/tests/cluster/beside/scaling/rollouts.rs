@@ -2,10 +2,10 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use pathfinder_tests::suite::{Counts, Stack, load::Load, per_replica, until, wait::always};
+use pathfinder_tests::suite::{Counts, Stack, has_learned, load::Load, until, wait::always};
 use serde_json::json;
 
-use super::{load, scaled};
+use super::{PER_REPLICA, load, scaled};
 
 // A load of 36 requests per second at 10 per replica, until it is served by what it needs and nothing of its beginning is
 // held any more: the floor then. Before it is known what a replica serves, which takes a window that was served well, noise of
@@ -18,8 +18,7 @@ async fn at_the_peak(test: &str) -> (Stack, Load, i32) {
     let served = async |(floor, _, ready): Counts| {
         let explained = stack.explain().await.map_err(|error| error.to_string())?;
         let reason = &explained["record"]["reason"];
-        let is_known = per_replica(&explained).is_some_and(|found| found > 13.0);
-        if floor >= 4 && ready == floor && reason["kind"] == "Demand" && is_known {
+        if floor >= 4 && ready == floor && reason["kind"] == "Demand" && has_learned(&explained, PER_REPLICA) {
             Ok(())
         } else {
             Err(format!("{floor} wanted, {ready} ready: {reason}"))
