@@ -3,11 +3,11 @@
 //! IO. One watch per kind and watched namespace. A change of an object that carries our labels becomes a trigger for its
 //! resource, but only when something that we look at changed: `place` has the watches themselves.
 
-mod fewest;
+mod ordered;
 mod place;
 mod view;
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use futures::channel::mpsc;
 use k8s_openapi::api::{
@@ -36,7 +36,7 @@ use crate::{config::Scope, metrics::Metrics};
 pub struct Caches {
     clusters: Vec<Store<PathfinderCluster>>,
     deployments: Vec<Store<Deployment>>,
-    fewest: fewest::Fewest,
+    ordered: ordered::Noted,
     autoscalers: Vec<Store<HorizontalPodAutoscaler>>,
     pods: Vec<Store<Pod>>,
     quotas: Vec<Store<ResourceQuota>>,
@@ -77,10 +77,10 @@ pub fn start(client: &Client, scope: &Scope, metrics: &Metrics, tasks: &mut Join
         caches
             .clusters
             .push(place.watch(tasks, watcher::Config::default(), |_| None));
-        let fewest = caches.fewest.clone();
+        let ordered = caches.ordered.clone();
         caches
             .deployments
-            .push(place.ours_noting(tasks, move |event| fewest.note(event)));
+            .push(place.ours_noting(tasks, move |event| ordered.note(event)));
         // Those of others too: a second one on the same Deployment is a conflict.
         caches
             .autoscalers
@@ -112,7 +112,7 @@ impl Caches {
         Self {
             clusters: vec![still(clusters)],
             deployments: vec![still(deployments)],
-            fewest: fewest::Fewest::default(),
+            ordered: ordered::Noted::default(),
             autoscalers: vec![still(autoscalers)],
             pods: vec![still(pods)],
             quotas: vec![],
@@ -129,9 +129,10 @@ impl Caches {
         find(&self.deployments, namespace, name)
     }
 
-    /// The fewest replicas that a Deployment of ours was ordered since this was last asked; `None` when nothing changed.
-    pub fn fewest_ordered(&self, namespace: &str, name: &str) -> Option<i32> {
-        self.fewest.take(&ObjectRef::new(name).within(namespace))
+    /// From the fewest to the most replicas that a Deployment of ours was ordered since this was last asked; `None` when
+    /// nothing changed.
+    pub fn ordered(&self, namespace: &str, name: &str) -> Option<RangeInclusive<i32>> {
+        self.ordered.take(&ObjectRef::new(name).within(namespace))
     }
 
     /// An HPA of ours.

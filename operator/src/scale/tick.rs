@@ -44,7 +44,7 @@ impl Scaler {
         let Some(autoscaler) = self.caches.autoscaler(&cluster.id.namespace, &name) else {
             return;
         };
-        let fewest = self.caches.fewest_ordered(&cluster.id.namespace, &name);
+        let between = self.caches.ordered(&cluster.id.namespace, &name);
         let scaling = &cluster.scaling;
         let own = (scaling.endpoint.as_str(), &scaling.queries);
         let own = carried.own.look(&self.endpoints, own, Instant::now()).await;
@@ -77,7 +77,7 @@ impl Scaler {
         carried.memory = memory;
         self.account(cluster, &decision, &looked.observation);
         let others = view.autoscalers(&cluster.id.namespace);
-        let ordered = ((deployment.as_deref(), autoscaler.as_ref()), fewest);
+        let ordered = ((deployment.as_deref(), autoscaler.as_ref()), between);
         let conflict = contested::conflict(&mut carried.writers, ordered, others, now);
         let orders = orders(
             &cluster.scaling.policy,

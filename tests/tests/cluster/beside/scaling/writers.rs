@@ -38,6 +38,34 @@ async fn a_user_who_scales_by_hand_is_put_right_and_named() {
 }
 
 #[tokio::test]
+async fn a_user_who_adds_replicas_by_hand_is_named() {
+    let stack = scaled("by-hand-up", json!({})).await;
+    kubectl(&["scale", "deployment/shop-api", "-n", &stack.namespace, "--replicas=4"])
+        .await
+        .unwrap()
+        .ok()
+        .unwrap();
+    let condition = stack
+        .wait_condition(
+            ("ScaleConflict", "True"),
+            Some("AnotherWriter"),
+            Duration::from_secs(90),
+        )
+        .await
+        .unwrap();
+    assert!(condition.message.contains("kubectl scale"), "{condition:?}");
+    stack.told_once("AnotherWriter").await.unwrap();
+    stack
+        .wait_replicas(
+            ("2 replicas again", |(floor, ordered, _)| floor == 2 && ordered == 2),
+            Duration::from_secs(120),
+        )
+        .await
+        .unwrap();
+    stack.remove().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_gitops_tool_that_writes_the_floor_again_and_again_is_undone_and_named() {
     let stack = scaled("gitops", json!({})).await;
     for _ in 0..3 {
