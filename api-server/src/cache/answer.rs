@@ -26,6 +26,11 @@ impl Answer {
     }
 }
 
+/// A body without the room that it grew into: kept for long, that would be up to as much again.
+pub(super) fn fitted(body: Vec<u8>) -> Bytes {
+    Bytes::from(body.into_boxed_slice())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,9 @@
 //! have the change yet.
 //!
 //! Each loading runs once per process, and by a short lock in Redis once for all servers; an entry past its time is
-//! served while one of them renews it.
+//! served while one of them renews it, also to whoever asked there.
+
+mod shared;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,14 +22,14 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::bytes::Bytes;
 
-use super::PREFIX;
-use super::answer::Answer;
+use self::shared::Looked;
+use super::answer::{Answer, fitted};
 use super::entry::Entry;
 use super::flight::Flights;
 use super::local::{At, Found as InProcess, Hearing, Lives, Local};
 use super::redis::{Redis, Unavailable};
-use super::stored::{self, Found, Generation};
-use super::unsaid::{Unsaid, channel, generation_key, say};
+use super::stored::Generation;
+use super::unsaid::{Unsaid, channel, say};
 use crate::config::CacheConfig;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheOutcome;
@@ -37,11 +39,6 @@ use crate::store::db::Freshness;
 /// After an invalidation, or a user's own write, loadings go to the primary for this long: longer than any replica that
 /// is read may be behind.
 pub const FRESH_FOR: Duration = Duration::from_secs(15);
-/// One server's right to load an entry for all; longer than a usual query, shorter than anybody's patience.
-const LOCK_MILLIS: u64 = 1000;
-/// How often, and how many times, a server without the right looks for the entry.
-const LOOK_PAUSE: Duration = Duration::from_millis(20);
-const LOOKS: u32 = 15;
 /// Most entries that are renewed at a time while they are served past their time; each takes a connection to the database for
 /// a moment, and those who wait for an answer need them more.
 const RENEWALS: usize = 8;
@@ -100,6 +97,15 @@ struct Filled {
     outcome: CacheOutcome,
 }
 
+/// Who waits for a loading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// Somebody who has no answer yet.
+    Client,
+    /// Nobody: it was answered from this process already.
+    Renewal,
+}
+
 impl Aside {
     /// The cache as configured.
     pub fn new(config: &CacheConfig, redis: Option<Arc<Redis>>, metrics: Arc<Metrics>) -> Self {
@@ -149,7 +155,11 @@ impl Aside {
         // A loading that began before an invalidation must not answer who asks after it.
         let key = inner.local.at(entry.tag()).within(entry.key());
         let is_shared = inner.flights.runs(&key);
-        let filling = Arc::clone(inner).fill(entry, load);
+        let asker = match found {
+            InProcess::Stale(_) => Asker::Renewal,
+            InProcess::Fresh(_) | InProcess::Nothing => Asker::Client,
+        };
+        let filling = Arc::clone(inner).fill((entry, asker), load);
         if let InProcess::Stale(answer) = found {
             inner.metrics.cache(CacheOutcome::Hit);
             // Where as many are renewed as may be, whoever asks next begins it.
@@ -248,23 +258,39 @@ impl Aside {
 }
 
 impl Inner {
-    async fn fill<F>(self: Arc<Self>, entry: Entry, load: impl FnOnce(Freshness) -> F) -> Filled
+    async fn fill<F>(self: Arc<Self>, (entry, asker): (Entry, Asker), load: impl FnOnce(Freshness) -> F) -> Filled
     where
-        F: Future<Output = Result<Option<Vec<u8>>, LoadError>>,
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>> + Send + 'static,
     {
         let at = self.local.at(entry.tag());
         let looked = match &self.redis {
             Some(redis) if !self.unsaid.has(entry.tag()) => {
-                self.look(redis, &entry).await.map(|looked| (redis, looked))
+                shared::look(redis, &entry).await.map(|looked| (redis, looked))
             }
             Some(_) | None => Err(Unavailable),
         };
         match looked {
+            Ok((redis, Looked::Renew(generation, body))) if asker == Asker::Client => {
+                if let Ok(place) = Arc::clone(&self.renewals).try_acquire_owned() {
+                    let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
+                    let (inner, redis, entry) = (Arc::clone(&self), Arc::clone(redis), entry.clone());
+                    tokio::spawn(Box::pin(async move {
+                        let _kept = inner.load_for_all(&redis, (entry, at, generation), loading).await;
+                        drop(place);
+                    }));
+                } else {
+                    shared::unlock(redis, &entry).await;
+                }
+                Filled {
+                    loaded: Ok(Some(self.keep_here(entry, at, body))),
+                    outcome: CacheOutcome::Hit,
+                }
+            }
             Ok((_, Looked::There(body))) => Filled {
                 loaded: Ok(Some(self.keep_here(entry, at, body))),
                 outcome: CacheOutcome::Hit,
             },
-            Ok((redis, Looked::Load(generation))) => {
+            Ok((redis, Looked::Load(generation) | Looked::Renew(generation, _))) => {
                 let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
                 Filled {
                     loaded: self.load_for_all(redis, (entry, at, generation), loading).await,
@@ -286,11 +312,11 @@ impl Inner {
     ) -> Loaded {
         let loaded = loading.await;
         let Ok(Some(body)) = loaded else {
-            self.unlock(redis, &entry).await;
-            return Ok(loaded?.map(|body| Arc::new(Answer::new(Bytes::from(body)))));
+            shared::unlock(redis, &entry).await;
+            return Ok(loaded?.map(|body| Arc::new(Answer::new(fitted(body)))));
         };
-        let body = Bytes::from(body);
-        self.keep_in_redis(redis, &entry, (generation, &body)).await;
+        let body = fitted(body);
+        shared::keep(redis, &entry, (generation, &body), self.ttl).await;
         Ok(Some(self.keep_here(entry, at, body)))
     }
 
@@ -304,28 +330,7 @@ impl Inner {
             Freshness::Any
         };
         let body = load(freshness).await?;
-        Ok(body.map(|body| self.keep_here(entry, at, Bytes::from(body))))
-    }
-
-    /// The entry, or the right to load it.
-    async fn look(&self, redis: &Redis, entry: &Entry) -> Result<Looked, Unavailable> {
-        for _ in 0..LOOKS {
-            let (generation, old) = match find(redis, entry).await? {
-                Found::Fresh(body) => return Ok(Looked::There(body)),
-                Found::Stale(generation, body) => (generation, Some(body)),
-                Found::Nothing(generation) => (generation, None),
-            };
-            match (lock(redis, entry).await?, old) {
-                (Right::Ours, _) => return Ok(Looked::Load(generation)),
-                (Right::Others, Some(body)) => return Ok(Looked::There(body)),
-                (Right::Others, None) => sleep(LOOK_PAUSE).await,
-            }
-        }
-        // Whoever has the right is slow: twice is better than never.
-        match find(redis, entry).await? {
-            Found::Fresh(body) | Found::Stale(_, body) => Ok(Looked::There(body)),
-            Found::Nothing(generation) => Ok(Looked::Load(generation)),
-        }
+        Ok(body.map(|body| self.keep_here(entry, at, fitted(body))))
     }
 
     fn keep_here(&self, entry: Entry, at: At, body: Bytes) -> Arc<Answer> {
@@ -334,65 +339,6 @@ impl Inner {
             .keep(entry.into_key(), Arc::clone(&answer), (at, Instant::now()));
         answer
     }
-
-    async fn keep_in_redis(&self, redis: &Redis, entry: &Entry, (generation, body): (Generation, &Bytes)) {
-        // Spread, so that entries which were loaded together do not end together.
-        let life = self.ttl.mul_f64(random_range(0.8..1.2));
-        let value = stored::encode(generation, Timestamp::now(), (life, body));
-        // Kept as long again, to be served while it is renewed.
-        let kept = u64::try_from(2 * life.as_millis()).unwrap_or(u64::MAX).max(1);
-        let mut commands = redis::pipe();
-        commands
-            .cmd("SET")
-            .arg(entry_key(entry))
-            .arg(value)
-            .arg("PX")
-            .arg(kept)
-            .ignore();
-        // Not checked to be ours: a lock that ended early costs one loading more.
-        commands.cmd("DEL").arg(lock_key(entry)).ignore();
-        let _optional: Result<(), Unavailable> = redis.run_all(commands).await;
-    }
-
-    async fn unlock(&self, redis: &Redis, entry: &Entry) {
-        let mut delete = redis::cmd("DEL");
-        delete.arg(lock_key(entry));
-        let _optional: Result<(), Unavailable> = redis.run(delete).await;
-    }
-}
-
-/// What to do about an entry.
-enum Looked {
-    There(Bytes),
-    Load(Generation),
-}
-
-/// Whose right it is to load.
-enum Right {
-    Ours,
-    Others,
-}
-
-async fn find(redis: &Redis, entry: &Entry) -> Result<Found, Unavailable> {
-    let mut read = redis::cmd("MGET");
-    read.arg(generation_key(entry.tag())).arg(entry_key(entry));
-    let (generation, value): (Option<Vec<u8>>, Option<Vec<u8>>) = redis.run(read).await?;
-    Ok(stored::judge(generation.as_deref(), value, Timestamp::now()))
-}
-
-async fn lock(redis: &Redis, entry: &Entry) -> Result<Right, Unavailable> {
-    let mut set = redis::cmd("SET");
-    set.arg(lock_key(entry)).arg("1").arg("NX").arg("PX").arg(LOCK_MILLIS);
-    let ours: Option<String> = redis.run(set).await?;
-    Ok(if ours.is_some() { Right::Ours } else { Right::Others })
-}
-
-fn entry_key(entry: &Entry) -> String {
-    format!("{PREFIX}:entry:{}", entry.key())
-}
-
-fn lock_key(entry: &Entry) -> String {
-    format!("{PREFIX}:lock:{}", entry.key())
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ pub struct CacheArgs {
     #[arg(long, env = "CACHE_LOCAL_TTL_MILLIS", default_value_t = 1000)]
     pub cache_local_ttl_millis: u64,
     /// Memory for the answers that this process keeps.
-    #[arg(long, env = "CACHE_LOCAL_BYTES", default_value_t = 8 * 1024 * 1024)]
+    #[arg(long, env = "CACHE_LOCAL_BYTES", default_value_t = 4 * 1024 * 1024)]
     pub cache_local_bytes: u64,
     /// Give up on the cache after this long and ask the database.
     #[arg(long, env = "CACHE_TIMEOUT_MILLIS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]

@@ -14,6 +14,8 @@ mod people;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
+mod renewal;
+#[cfg(test)]
 mod replica;
 #[cfg(test)]
 mod seats;
