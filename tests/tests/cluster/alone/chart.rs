@@ -1,8 +1,15 @@
-//! The release, as an administrator handles it: upgrade, uninstall, install again. The CRD and every stack survive.
+//! The release, as an administrator handles it: upgrade, uninstall, install again. The CRD and every stack survive. And the
+//! namespaced mode: nothing of the operator's is bound cluster-wide, and it needs nothing that is.
+
+use std::time::Duration;
 
 use pathfinder_tests::{
     install,
-    suite::{Stack, kubectl::run},
+    suite::{
+        Stack,
+        kubectl::{kubectl, run},
+        wait::always,
+    },
 };
 
 async fn helm(words: &[&str]) -> String {
@@ -46,4 +53,64 @@ async fn a_stack_survives_upgrade_uninstall_and_install_of_the_operator() {
         .collect();
     assert_eq!(before, after, "no pod was replaced");
     stack.remove().await.unwrap();
+}
+
+async fn said_by_kubectl(words: &[&str]) -> String {
+    kubectl(words).await.unwrap().ok().unwrap()
+}
+
+#[tokio::test]
+async fn in_namespaced_mode_it_works_by_roles_alone_in_the_namespaces_that_it_was_given() {
+    let (given, other) = (
+        Stack::fresh("given").await.unwrap(),
+        Stack::fresh("other").await.unwrap(),
+    );
+    let namespaces = format!("watchNamespaces={{{}}}", given.namespace);
+    install::operator(&["--set", &namespaces]).await.unwrap();
+    let bound = [
+        "get",
+        "clusterrolebindings",
+        "-o",
+        "name",
+        "-l",
+        "app.kubernetes.io/instance=pathfinder",
+    ];
+    assert_eq!(said_by_kubectl(&bound).await, "");
+    for stack in [&given, &other] {
+        stack.apply(&stack.small()).await.unwrap();
+    }
+    given.wait_ready().await.unwrap();
+    let metrics = ("MetricsAvailable", "True");
+    given
+        .wait_condition(metrics, None, Duration::from_secs(90))
+        .await
+        .unwrap();
+    always(
+        "what is in no given namespace is left alone",
+        Duration::from_secs(10),
+        || async {
+            match (other.get().await, other.deployment().await) {
+                (Ok(resource), Err(_)) if resource.status.is_none() => Ok(()),
+                seen => Err(seen),
+            }
+        },
+    )
+    .await
+    .unwrap();
+    let logs = [
+        "logs",
+        "-n",
+        "pathfinder-system",
+        "deployment/pathfinder-operator",
+        "--tail=-1",
+    ];
+    let logs = said_by_kubectl(&logs).await;
+    let refused: Vec<&str> = logs.lines().filter(|line| line.contains("forbidden")).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    given.remove().await.unwrap();
+
+    // Back in cluster mode it finds what it left alone.
+    install::operator(&[]).await.unwrap();
+    other.wait_ready().await.unwrap();
+    other.remove().await.unwrap();
 }
