@@ -271,9 +271,11 @@ impl Inner {
         };
         match looked {
             Ok((redis, Looked::Renew(generation, body))) if asker == Asker::Client => {
+                // Before the renewal, which may be quick.
+                let kept = self.keep_here(entry.clone(), at, body);
                 if let Ok(place) = Arc::clone(&self.renewals).try_acquire_owned() {
                     let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
-                    let (inner, redis, entry) = (Arc::clone(&self), Arc::clone(redis), entry.clone());
+                    let (inner, redis) = (Arc::clone(&self), Arc::clone(redis));
                     tokio::spawn(Box::pin(async move {
                         let _kept = inner.load_for_all(&redis, (entry, at, generation), loading).await;
                         drop(place);
@@ -282,7 +284,7 @@ impl Inner {
                     shared::unlock(redis, &entry).await;
                 }
                 Filled {
-                    loaded: Ok(Some(self.keep_here(entry, at, body))),
+                    loaded: Ok(Some(kept)),
                     outcome: CacheOutcome::Hit,
                 }
             }
