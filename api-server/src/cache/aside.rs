@@ -154,16 +154,11 @@ impl Aside {
         let inner = &self.0;
         // A loading that began before an invalidation must not answer who asks after it.
         let key = inner.local.at(entry.tag()).within(entry.key());
-        let is_shared = inner.flights.runs(&key);
-        let asker = match found {
-            InProcess::Stale(_) => Asker::Renewal,
-            InProcess::Fresh(_) | InProcess::Nothing => Asker::Client,
-        };
-        let filling = Arc::clone(inner).fill((entry, asker), load);
         if let InProcess::Stale(answer) = found {
             inner.metrics.cache(CacheOutcome::Hit);
             // Where as many are renewed as may be, whoever asks next begins it.
             if let Ok(place) = Arc::clone(&inner.renewals).try_acquire_owned() {
+                let filling = Arc::clone(inner).fill((entry, Asker::Renewal), load);
                 inner.flights.begin(&key, async move {
                     let filled = filling.await;
                     drop(place);
@@ -172,6 +167,8 @@ impl Aside {
             }
             return Ok(Some(answer));
         }
+        let is_shared = inner.flights.runs(&key);
+        let filling = Arc::clone(inner).fill((entry, Asker::Client), load);
         let Some(Filled { loaded, outcome }) = inner.flights.outcome(&key, filling).await else {
             return Err(Arc::new(LoadError::Panicked));
         };
@@ -191,7 +188,7 @@ impl Aside {
             return;
         }
         if let Some(body) = body() {
-            self.0.keep_here(entry, at, Bytes::from(body));
+            self.0.keep_here(entry, at, fitted(body));
         }
     }
 
@@ -273,16 +270,7 @@ impl Inner {
             Ok((redis, Looked::Renew(generation, body))) if asker == Asker::Client => {
                 // Before the renewal, which may be quick.
                 let kept = self.keep_here(entry.clone(), at, body);
-                if let Ok(place) = Arc::clone(&self.renewals).try_acquire_owned() {
-                    let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
-                    let (inner, redis) = (Arc::clone(&self), Arc::clone(redis));
-                    tokio::spawn(Box::pin(async move {
-                        let _kept = inner.load_for_all(&redis, (entry, at, generation), loading).await;
-                        drop(place);
-                    }));
-                } else {
-                    shared::unlock(redis, &entry).await;
-                }
+                self.renew_behind(redis, (entry, at, generation), load).await;
                 Filled {
                     loaded: Ok(Some(kept)),
                     outcome: CacheOutcome::Hit,
@@ -306,6 +294,26 @@ impl Inner {
         }
     }
 
+    // By the right that came with `generation`, which is given back where as many are renewed as may be.
+    async fn renew_behind<F>(
+        self: &Arc<Self>,
+        redis: &Arc<Redis>,
+        (entry, at, generation): (Entry, At, Generation),
+        load: impl FnOnce(Freshness) -> F,
+    ) where
+        F: Future<Output = Result<Option<Vec<u8>>, LoadError>> + Send + 'static,
+    {
+        let Ok(place) = Arc::clone(&self.renewals).try_acquire_owned() else {
+            return shared::unlock(redis, &entry).await;
+        };
+        let loading = load(generation.freshness(Timestamp::now(), FRESH_FOR));
+        let (inner, redis) = (Arc::clone(self), Arc::clone(redis));
+        tokio::spawn(Box::pin(async move {
+            let _kept = inner.load_for_all(&redis, (entry, at, generation), loading).await;
+            drop(place);
+        }));
+    }
+
     async fn load_for_all(
         &self,
         redis: &Redis,
@@ -315,7 +323,7 @@ impl Inner {
         let loaded = loading.await;
         let Ok(Some(body)) = loaded else {
             shared::unlock(redis, &entry).await;
-            return Ok(loaded?.map(|body| Arc::new(Answer::new(fitted(body)))));
+            return loaded.map(|_| None).map_err(Arc::new);
         };
         let body = fitted(body);
         shared::keep(redis, &entry, (generation, &body), self.ttl).await;

@@ -99,3 +99,125 @@ pub fn conflict(
         })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use k8s_openapi::{
+        api::{apps::v1::DeploymentSpec, autoscaling::v2::HorizontalPodAutoscalerSpec},
+        apimachinery::pkg::apis::meta::v1::{FieldsV1, Time},
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    fn deployment(ordered: i32) -> Deployment {
+        Deployment {
+            spec: Some(DeploymentSpec {
+                replicas: Some(ordered),
+                ..DeploymentSpec::default()
+            }),
+            ..Deployment::default()
+        }
+    }
+
+    fn autoscaler(floor: i32) -> HorizontalPodAutoscaler {
+        HorizontalPodAutoscaler {
+            spec: Some(HorizontalPodAutoscalerSpec {
+                min_replicas: Some(floor),
+                ..HorizontalPodAutoscalerSpec::default()
+            }),
+            ..HorizontalPodAutoscaler::default()
+        }
+    }
+
+    fn by_hand(ordered: i32, at: Timestamp) -> Deployment {
+        let mut deployment = deployment(ordered);
+        deployment.metadata.managed_fields = Some(vec![ManagedFieldsEntry {
+            manager: Some("kubectl".into()),
+            subresource: Some("scale".into()),
+            time: Some(Time(at)),
+            fields_v1: Some(FieldsV1(json!({"f:spec": {"f:replicas": {}}}))),
+            ..ManagedFieldsEntry::default()
+        }]);
+        deployment
+    }
+
+    // Who is named at each of these ticks of five seconds.
+    fn named(ticks: impl IntoIterator<Item = Deployment>) -> Vec<Option<String>> {
+        let mut writers = Writers::default();
+        let autoscaler = autoscaler(2);
+        let tick = |(deployment, number): (Deployment, i64)| {
+            let now = second(5 * number);
+            match conflict(&mut writers, ((Some(&deployment), &autoscaler), None), &[], now) {
+                Some(Conflict::Writer { manager, .. }) => Some(manager),
+                Some(Conflict::SecondAutoscaler { .. }) | None => None,
+            }
+        };
+        ticks.into_iter().zip(0..).map(tick).collect()
+    }
+
+    fn second(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+    }
+
+    fn conflicts(ticks: &[(i32, i32)]) -> Vec<bool> {
+        let ticks: Vec<_> = ticks.iter().map(|(ordered, floor)| (*ordered, *floor, None)).collect();
+        conflicts_between(&ticks)
+    }
+
+    fn conflicts_between(ticks: &[(i32, i32, Option<RangeInclusive<i32>>)]) -> Vec<bool> {
+        let mut writers = Writers::default();
+        let mut now = Timestamp::UNIX_EPOCH;
+        let tick = |(ordered, floor, between): &(i32, i32, Option<RangeInclusive<i32>>)| {
+            now += SignedDuration::from_secs(5);
+            conflict(
+                &mut writers,
+                ((Some(&deployment(*ordered)), &autoscaler(*floor)), between.clone()),
+                &[],
+                now,
+            )
+            .is_some()
+        };
+        ticks.iter().map(tick).collect()
+    }
+
+    #[test]
+    fn fewer_than_the_floor_that_stood_is_somebody_elses_order() {
+        assert_eq!(conflicts(&[(2, 2), (1, 2), (2, 2)]), [false, true, true]);
+    }
+
+    #[test]
+    fn fewer_that_the_autoscaler_put_back_before_the_next_tick_is_somebody_elses_order_too() {
+        assert_eq!(
+            conflicts_between(&[(2, 2, Some(2..=2)), (2, 2, Some(1..=2)), (2, 2, None)]),
+            [false, true, true]
+        );
+    }
+
+    #[test]
+    fn a_floor_that_rises_above_what_is_ordered_and_a_deployment_that_begins_with_one_are_no_conflict() {
+        assert_eq!(
+            conflicts(&[(1, 2), (1, 2), (2, 2), (2, 6), (6, 6), (6, 2), (2, 2)]),
+            [false; 7]
+        );
+    }
+
+    #[test]
+    fn more_that_nobody_answers_for_is_said_to_be_somebodys_after_half_a_minute() {
+        let names = named([2, 8, 2, 2, 2, 2, 2, 2].map(deployment));
+        let (last, before) = names.split_last().unwrap();
+        assert_eq!(last.as_deref(), Some(UNNAMED));
+        assert!(before.iter().all(Option::is_none), "{names:?}");
+    }
+
+    #[test]
+    fn who_was_named_when_it_wrote_is_not_an_unnamed_one_later() {
+        let begins = [deployment(2), by_hand(8, second(5))];
+        let names = named(begins.into_iter().chain((0..10).map(|_| deployment(2))));
+        assert!(
+            names.iter().skip(1).all(|name| name.as_deref() == Some("kubectl")),
+            "{names:?}"
+        );
+    }
+}

@@ -5,15 +5,11 @@ use std::time::Duration;
 
 use pathfinder_tests::{
     install,
-    suite::{
-        Stack,
-        kubectl::{kubectl, run},
-        wait::always,
-    },
+    suite::{Stack, kubectl::run, wait::always},
 };
 
-async fn helm(words: &[&str]) -> String {
-    run("helm", words, "").await.unwrap().ok().unwrap()
+async fn said(program: &str, words: &[&str]) -> String {
+    run(program, words, "").await.unwrap().ok().unwrap()
 }
 
 #[tokio::test]
@@ -31,15 +27,18 @@ async fn a_stack_survives_upgrade_uninstall_and_install_of_the_operator() {
     install::operator(&["--set", "maxConcurrentReconciles=4"])
         .await
         .unwrap();
-    helm(&[
-        "uninstall",
-        "pathfinder",
-        "-n",
-        "pathfinder-system",
-        "--wait",
-        "--timeout",
-        "2m",
-    ])
+    said(
+        "helm",
+        &[
+            "uninstall",
+            "pathfinder",
+            "-n",
+            "pathfinder-system",
+            "--wait",
+            "--timeout",
+            "2m",
+        ],
+    )
     .await;
     assert!(stack.get().await.is_ok(), "the CRD and the resource are kept");
     install::operator(&[]).await.unwrap();
@@ -53,10 +52,6 @@ async fn a_stack_survives_upgrade_uninstall_and_install_of_the_operator() {
         .collect();
     assert_eq!(before, after, "no pod was replaced");
     stack.remove().await.unwrap();
-}
-
-async fn said_by_kubectl(words: &[&str]) -> String {
-    kubectl(words).await.unwrap().ok().unwrap()
 }
 
 #[tokio::test]
@@ -75,7 +70,7 @@ async fn in_namespaced_mode_it_works_by_roles_alone_in_the_namespaces_that_it_wa
         "-l",
         "app.kubernetes.io/instance=pathfinder",
     ];
-    assert_eq!(said_by_kubectl(&bound).await, "");
+    assert_eq!(said("kubectl", &bound).await, "");
     for stack in [&given, &other] {
         stack.apply(&stack.small()).await.unwrap();
     }
@@ -104,7 +99,7 @@ async fn in_namespaced_mode_it_works_by_roles_alone_in_the_namespaces_that_it_wa
         "deployment/pathfinder-operator",
         "--tail=-1",
     ];
-    let logs = said_by_kubectl(&logs).await;
+    let logs = said("kubectl", &logs).await;
     let refused: Vec<&str> = logs.lines().filter(|line| line.contains("forbidden")).collect();
     assert!(refused.is_empty(), "{refused:#?}");
     given.remove().await.unwrap();

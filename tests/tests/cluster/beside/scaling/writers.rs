@@ -4,35 +4,48 @@ use std::time::Duration;
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler};
 use kube::api::{Patch, PatchParams};
-use pathfinder_tests::suite::kubectl::{kubectl, kubectl_with};
+use pathfinder_tests::suite::{
+    Stack,
+    kubectl::{kubectl, kubectl_with},
+};
 use serde_json::json;
 
 use super::scaled;
 
-#[tokio::test]
-async fn a_user_who_scales_by_hand_is_put_right_and_named() {
-    let stack = scaled("by-hand", json!({})).await;
-    kubectl(&["scale", "deployment/shop-api", "-n", &stack.namespace, "--replicas=1"])
+async fn scale_by_hand(stack: &Stack, replicas: i32) {
+    let replicas = format!("--replicas={replicas}");
+    kubectl(&["scale", "deployment/shop-api", "-n", &stack.namespace, &replicas])
         .await
         .unwrap()
         .ok()
         .unwrap();
+}
+
+// Waits for the conflict of this reason, which must say whose it is.
+async fn names(stack: &Stack, reason: &str, whose: &str) {
+    let condition = stack
+        .wait_condition(("ScaleConflict", "True"), Some(reason), Duration::from_secs(90))
+        .await
+        .unwrap();
+    assert!(condition.message.contains(whose), "{condition:?}");
+}
+
+async fn put_right(stack: &Stack, deadline: Duration) {
     stack
         .wait_replicas(
             ("2 replicas again", |(floor, ordered, _)| floor == 2 && ordered == 2),
-            Duration::from_secs(60),
+            deadline,
         )
         .await
         .unwrap();
-    let condition = stack
-        .wait_condition(
-            ("ScaleConflict", "True"),
-            Some("AnotherWriter"),
-            Duration::from_secs(90),
-        )
-        .await
-        .unwrap();
-    assert!(condition.message.contains("kubectl scale"), "{condition:?}");
+}
+
+#[tokio::test]
+async fn a_user_who_scales_by_hand_is_put_right_and_named() {
+    let stack = scaled("by-hand", json!({})).await;
+    scale_by_hand(&stack, 1).await;
+    put_right(&stack, Duration::from_secs(60)).await;
+    names(&stack, "AnotherWriter", "kubectl scale").await;
     stack.told_once("AnotherWriter").await.unwrap();
     stack.remove().await.unwrap();
 }
@@ -40,28 +53,10 @@ async fn a_user_who_scales_by_hand_is_put_right_and_named() {
 #[tokio::test]
 async fn a_user_who_adds_replicas_by_hand_is_named() {
     let stack = scaled("by-hand-up", json!({})).await;
-    kubectl(&["scale", "deployment/shop-api", "-n", &stack.namespace, "--replicas=4"])
-        .await
-        .unwrap()
-        .ok()
-        .unwrap();
-    let condition = stack
-        .wait_condition(
-            ("ScaleConflict", "True"),
-            Some("AnotherWriter"),
-            Duration::from_secs(90),
-        )
-        .await
-        .unwrap();
-    assert!(condition.message.contains("kubectl scale"), "{condition:?}");
+    scale_by_hand(&stack, 4).await;
+    names(&stack, "AnotherWriter", "kubectl scale").await;
     stack.told_once("AnotherWriter").await.unwrap();
-    stack
-        .wait_replicas(
-            ("2 replicas again", |(floor, ordered, _)| floor == 2 && ordered == 2),
-            Duration::from_secs(120),
-        )
-        .await
-        .unwrap();
+    put_right(&stack, Duration::from_secs(120)).await;
     stack.remove().await.unwrap();
 }
 
@@ -90,15 +85,7 @@ async fn a_gitops_tool_that_writes_the_floor_again_and_again_is_undone_and_named
             .await
             .unwrap();
     }
-    let condition = stack
-        .wait_condition(
-            ("ScaleConflict", "True"),
-            Some("AnotherWriter"),
-            Duration::from_secs(90),
-        )
-        .await
-        .unwrap();
-    assert!(condition.message.contains("argocd-controller"), "{condition:?}");
+    names(&stack, "AnotherWriter", "argocd-controller").await;
     stack.remove().await.unwrap();
 }
 
@@ -118,15 +105,7 @@ async fn a_second_hpa_on_the_same_deployment_is_named_and_forgiven_when_it_goes(
         .unwrap()
         .ok()
         .unwrap();
-    let condition = stack
-        .wait_condition(
-            ("ScaleConflict", "True"),
-            Some("AnotherAutoscaler"),
-            Duration::from_secs(90),
-        )
-        .await
-        .unwrap();
-    assert!(condition.message.contains("by-hand"), "{condition:?}");
+    names(&stack, "AnotherAutoscaler", "by-hand").await;
     kubectl(&["delete", "hpa/by-hand", "-n", &stack.namespace])
         .await
         .unwrap()
